@@ -1,0 +1,40 @@
+// Command braid is braid's own tool:
+//
+//	braid demo    run a small HTTP service whose every request is a task
+//
+// Run it with --help for more, and each of its commands too.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/braid-go/braid/template"
+)
+
+func main() {
+	os.Exit(template.Main(context.Background(), command(), os.Args, os.Stdout, os.Stderr))
+}
+
+func command() *cli.Command {
+	return &cli.Command{
+		Name:  "braid",
+		Usage: "structured concurrency for Go: tasks with names, owners and limits",
+		Description: `Start with the demo, a small HTTP service with a database:
+
+  braid demo
+  braid demo --help`,
+		HideHelpCommand: true,
+		OnUsageError:    func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+		Commands:        []*cli.Command{template.Command("demo")},
+		Action: func(_ context.Context, cmd *cli.Command) error {
+			if cmd.Args().Present() {
+				return fmt.Errorf("there is no command %q", cmd.Args().First())
+			}
+			return cli.ShowRootCommandHelp(cmd)
+		},
+	}
+}

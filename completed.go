@@ -1,0 +1,86 @@
+package braid
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// errLoopOver is the cause that tasks see when the loop over their results has ended.
+var errLoopOver = errors.New("braid: the loop over the results has ended")
+
+// result is what a task hands to the loop that waits for it.
+type result[T any] struct {
+	value T
+	err   error
+}
+
+// AsCompleted runs all fns at the same time and yields their results in the order in which they end.
+// A failure is yielded as a [*TaskError], which names the function, and cancels nobody: the loop decides.
+//
+// The functions start when the loop does. When the loop ends, by break, return or panic,
+// those that still run are cancelled, and joined before the loop statement is left.
+// If one of them or the loop's body panics, the loop statement panics with a [*PanicError].
+//
+// # Cancellation
+//
+// If ctx ends, the functions are cancelled and joined, and the cause is yielded last.
+func AsCompleted[T any](ctx context.Context, fns ...func(context.Context) (T, error)) iter.Seq2[T, error] {
+	return stream(ctx, "completed", func(g *Group) func(context.Context) (result[T], error) {
+		out := NewQueue[result[T]](Unbounded)
+		left := newCountdown(len(fns), func() { out.Shutdown(Drain) })
+		for i, fn := range fns {
+			var r result[T]
+			spawnNth(g, i, entryOf(fn), fn,
+				func(v T) { r.value = v },
+				func(err error) {
+					r.err = err
+					_ = out.TryPut(r)
+					left.done()
+				})
+		}
+		return out.Get
+	})
+}
+
+// stream runs a scope for the time of a loop. start starts tasks and returns the function that gives the next result,
+// or ErrShutdown when there are no more.
+func stream[T any](ctx context.Context, name string, start func(g *Group) func(context.Context) (result[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		stopped := false
+		err := Run(ctx, func(ctx context.Context, g *Group) error {
+			next := start(g)
+			for {
+				r, err := next(ctx)
+				if err == ErrShutdown { //nolint:errorlint // compared as Get returns it
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				if !yield(r.value, r.err) {
+					stopped = true
+					g.Cancel(errLoopOver)
+					return nil
+				}
+			}
+		}, Name(name))
+		if err != nil && !stopped {
+			var zero T
+			yield(zero, err)
+		}
+	}
+}
+
+// Collect gathers the values of a stream until its end or its first error.
+// It returns what came before the error along with it.
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var list []T
+	for v, err := range seq {
+		if err != nil {
+			return list, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}

@@ -1,0 +1,508 @@
+package braid
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// node is the context of a task, a group, a timeout or a shield: one place where cancellation can start.
+//
+// Nodes form the tree along which cancellation runs downwards.
+// A node is linked into its parent by intrusive links, so entering a scope registers with nobody else,
+// and a node makes a done channel only when somebody asks for one:
+// braid's own calls are woken through their parking place instead.
+//
+// Locking: mu of a parent may be held while mu of a child is taken, never the other way round.
+// No user code runs while any mu is held.
+type node struct {
+	link *link   // the foreign context that this node lives under; never nil, written once
+	task *Handle // the task that runs in this scope; nil for a scope opened by code that has no task
+	rec  atomic.Pointer[cancellation]
+
+	// parked is the call that waits under this very context, in the common case that there is one.
+	// A waiter stores it and then looks at rec; cancel stores rec and then looks at parked. One of them sees the other.
+	parked atomic.Pointer[sched.Parker]
+
+	limit *time.Time // the deadline in force; nil if there is none
+
+	mu    sync.Mutex
+	done  chan struct{} // guarded by mu
+	calls *call         // guarded by mu; ring of functions to call at cancellation
+	first *node         // guarded by mu; ring of children, in the order in which they came
+
+	up         *node // the parent whose ring this node is in; links guarded by up.mu
+	prev, next *node
+	kind       nodeKind
+	detached   bool // in the tree to be seen, but not cancelled with its parent
+}
+
+type nodeKind uint8
+
+const (
+	kindTask nodeKind = iota
+	kindGroup
+	kindTimeout
+	kindShield
+)
+
+// link is where a tree of nodes hangs on a context that is not braid's:
+// it gives values, and its end ends node and so everything below.
+type link struct {
+	ctx   context.Context // values; and cancellation, unless this link was made by a Shield
+	node  *node           // the node that hangs on ctx; nil if ctx cannot end
+	up    *link           // the link above, if ctx itself comes from a braid context
+	sched sched.Scheduler // nil: goroutines
+	live  bool            // ctx, or the context of a link above, can end
+	stop  func() bool
+	until time.Time         // the limit of the shield around; zero if there is none
+	hook  func(*PanicError) // hears of panics in the groups below; nil for the default
+}
+
+// cancellation is why a scope ended early. One record serves a whole subtree.
+type cancellation struct {
+	err   error // context.Canceled or context.DeadlineExceeded
+	cause error
+	at    time.Time // the deadline that passed, for a time limit of ours; else zero
+
+	once sync.Once
+	std  context.Context // see stdlib
+}
+
+// errScopeEnded is the cause seen by whoever keeps a context for longer than its scope.
+var errScopeEnded = &scopeEndedError{}
+
+type scopeEndedError struct{}
+
+func (*scopeEndedError) Error() string { return "braid: the scope of this context has ended" }
+
+// ended marks contexts whose scope is over. It holds no channel, so sharing it between synctest bubbles is harmless.
+var ended = &cancellation{err: context.Canceled, cause: errScopeEnded}
+
+func newCancellation(cause error) *cancellation {
+	if cause == nil {
+		cause = context.Canceled
+	}
+	return &cancellation{err: context.Canceled, cause: cause}
+}
+
+// fromForeign records the end of a context that is not ours. ctx is done.
+func fromForeign(ctx context.Context) *cancellation {
+	return &cancellation{err: ctx.Err(), cause: context.Cause(ctx)}
+}
+
+// stdlib returns a standard context that is cancelled with the same cause.
+func (c *cancellation) stdlib() context.Context {
+	c.once.Do(func() {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cancel(c.cause)
+		c.std = ctx
+	})
+	return c.std
+}
+
+// explains reports whether err says no more than that the scope was cancelled:
+// it is, or wraps one by one, the scope's Err or cause; a joined error counts if each member does.
+func (c *cancellation) explains(err error) bool {
+	for err != nil {
+		if sameError(err, c.err) || sameError(err, c.cause) {
+			return true
+		}
+		switch x := err.(type) {
+		case interface{ Unwrap() error }:
+			err = x.Unwrap()
+		case interface{ Unwrap() []error }:
+			members := x.Unwrap()
+			for _, m := range members {
+				if !c.explains(m) {
+					return false
+				}
+			}
+			return len(members) > 0
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// nodeKey finds the innermost node of a context.
+type nodeKey struct{}
+
+// causeKey is the key that context.Cause asks for, learned by being asked.
+// A type of context outside the standard library cannot give context.Cause a cause by any other means,
+// and a user who asks context.Cause(ctx) inside a task expects the reason.
+// If a later Go stops asking, the probe learns nothing and Cause falls back to Err; a test watches over it.
+var causeKey = func() any {
+	p := &causeProbe{Context: context.Background()}
+	_ = context.Cause(p)
+	return p.key
+}()
+
+type causeProbe struct {
+	context.Context
+	key any
+}
+
+func (p *causeProbe) Err() error { return context.Canceled }
+
+func (p *causeProbe) Value(key any) any {
+	p.key = key
+	return nil
+}
+
+// attach makes n a scope below ctx. task is the task that runs in n.
+// n is unlinked by detach, which every caller of attach must reach.
+func (n *node) attach(ctx context.Context, task *Handle) {
+	n.task = task
+	up, exact := resolve(ctx)
+	if exact {
+		n.link, n.limit = up.link, up.limit
+		up.adopt(n)
+		return
+	}
+	n.hang(ctx, up)
+}
+
+// hang puts n below a context that is not ours. up is the nearest node above it, if any;
+// n joins its children to be seen in the tree, and is cancelled through ctx alone.
+func (n *node) hang(ctx context.Context, up *node) {
+	l := &link{ctx: ctx, node: n}
+	if up != nil {
+		l.up, l.sched, l.live = up.link, up.link.sched, up.link.live
+		l.until, l.hook = up.link.until, up.link.hook
+		n.detached = true
+	} else {
+		l.sched = sched.From(ctx)
+	}
+	if when, ok := ctx.Deadline(); ok {
+		n.limit = &when
+	}
+	n.link = l
+	if up != nil && follows(ctx, up) {
+		l.node, n.detached = nil, false // ctx only adds values
+		up.adopt(n)
+		return
+	}
+	if up != nil {
+		up.adopt(n)
+	}
+	if ctx.Done() != nil {
+		l.live = true
+		l.stop = context.AfterFunc(ctx, func() { n.cancel(fromForeign(ctx)) })
+	}
+}
+
+// setHook makes f the panic hook of all groups below n, which has no children yet.
+func (n *node) setHook(f func(*PanicError)) {
+	if n.link.node == n {
+		n.link.hook = f
+		return
+	}
+	l := *n.link
+	l.node, l.stop, l.up, l.hook = nil, nil, n.link, f
+	n.link = &l
+}
+
+// adopt puts c into the ring of children, and cancels it if n is cancelled already.
+func (n *node) adopt(c *node) {
+	n.mu.Lock()
+	n.push(c)
+	rec := n.rec.Load()
+	n.mu.Unlock()
+	if rec != nil && !c.detached {
+		c.cancel(rec)
+	}
+}
+
+// push puts c at the end of the ring. n.mu is held.
+func (n *node) push(c *node) {
+	c.up = n
+	if n.first == nil {
+		c.prev, c.next = c, c
+		n.first = c
+		return
+	}
+	last := n.first.prev
+	c.prev, c.next = last, n.first
+	last.next, n.first.prev = c, c
+}
+
+// drop takes c out of the ring. n.mu is held. It does nothing if c is not there.
+func (n *node) drop(c *node) {
+	if c.next == nil {
+		return
+	}
+	if c.next == c {
+		n.first = nil
+	} else {
+		c.prev.next, c.next.prev = c.next, c.prev
+		if n.first == c {
+			n.first = c.next
+		}
+	}
+	c.prev, c.next = nil, nil
+}
+
+// detach ends the scope: it leaves the tree, and whoever still holds the context sees it done.
+func (n *node) detach() {
+	if l := n.link; l.node == n && l.stop != nil {
+		l.stop()
+	}
+	if up := n.up; up != nil {
+		up.mu.Lock()
+		up.drop(n)
+		up.mu.Unlock()
+	}
+	n.cancel(ended)
+}
+
+// cancel ends the scope and everything below it, and reports whether this call did it.
+func (n *node) cancel(rec *cancellation) bool {
+	n.mu.Lock()
+	if n.rec.Load() != nil {
+		n.mu.Unlock()
+		return false
+	}
+	n.rec.Store(rec)
+	if n.done != nil {
+		close(n.done)
+	}
+	if p := n.parked.Load(); p != nil {
+		sched.Unpark(p)
+	}
+	calls := n.calls
+	n.calls = nil
+	if c := n.first; c != nil {
+		for {
+			if !c.detached {
+				c.cancel(rec)
+			}
+			if c = c.next; c == n.first {
+				break
+			}
+		}
+	}
+	n.mu.Unlock()
+	for calls != nil {
+		calls = calls.fire()
+	}
+	return true
+}
+
+// cancelled returns why the scope is cancelled, or nil.
+func (n *node) cancelled() *cancellation {
+	if rec := n.rec.Load(); rec != nil {
+		return rec
+	}
+	if n.link.live {
+		n.link.poll()
+		return n.rec.Load()
+	}
+	return nil
+}
+
+// poll looks at the foreign contexts above, the highest first.
+// Their end reaches us through context.AfterFunc, that is, on another goroutine and a little later;
+// code that cancels a context and then makes a call with it must see it cancelled.
+func (l *link) poll() {
+	if l.up != nil && l.up.live {
+		l.up.poll()
+	}
+	if l.node != nil && l.ctx.Err() != nil {
+		l.node.cancel(fromForeign(l.ctx))
+	}
+}
+
+// Deadline implements context.Context.
+func (n *node) Deadline() (time.Time, bool) {
+	if n.limit == nil {
+		return time.Time{}, false
+	}
+	return *n.limit, true
+}
+
+// Done implements context.Context.
+func (n *node) Done() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.done == nil {
+		n.done = make(chan struct{})
+		if n.rec.Load() != nil {
+			close(n.done)
+		}
+	}
+	return n.done
+}
+
+// Err implements context.Context.
+func (n *node) Err() error {
+	sched.Point(n.link.sched, "ctx.Err", nil)
+	if rec := n.cancelled(); rec != nil {
+		return rec.err
+	}
+	return nil
+}
+
+// Value implements context.Context.
+func (n *node) Value(key any) any {
+	switch key {
+	case nodeKey{}:
+		return n
+	case causeKey:
+		if rec := n.cancelled(); rec != nil {
+			return rec.stdlib().Value(key)
+		}
+		return nil
+	}
+	return n.link.ctx.Value(key)
+}
+
+// String tells a node from others where a context is printed.
+func (n *node) String() string {
+	if n.task == nil {
+		return "braid.Context"
+	}
+	return "braid.Context(" + n.task.Path() + ")"
+}
+
+// AfterFunc calls f when the scope ends, on the goroutine that ends it.
+// It is the method that the context package looks for, so that standard contexts made from ours
+// are registered directly instead of each starting a goroutine. f must not block.
+func (n *node) AfterFunc(f func()) func() bool {
+	c := &call{f: f}
+	if !n.addCall(c) {
+		go f()
+		return func() bool { return false }
+	}
+	return func() bool { return n.removeCall(c) }
+}
+
+// call is a function to call at cancellation.
+type call struct {
+	f          func()
+	prev, next *call
+}
+
+// fire calls the first function of a ring that nobody else can reach any more, and returns the rest.
+func (c *call) fire() *call {
+	next := c.next
+	c.prev.next, next.prev = next, c.prev
+	c.prev, c.next = nil, nil
+	c.f()
+	if next == c {
+		return nil
+	}
+	return next
+}
+
+// addCall registers c, unless the scope has ended already.
+func (n *node) addCall(c *call) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.rec.Load() != nil {
+		return false
+	}
+	if n.calls == nil {
+		c.prev, c.next = c, c
+		n.calls = c
+		return true
+	}
+	last := n.calls.prev
+	c.prev, c.next = last, n.calls
+	last.next, n.calls.prev = c, c
+	return true
+}
+
+// removeCall takes c back and reports whether it will not be called.
+func (n *node) removeCall(c *call) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.rec.Load() != nil || c.next == nil {
+		return false
+	}
+	if c.next == c {
+		n.calls = nil
+	} else {
+		c.prev.next, c.next.prev = c.next, c.prev
+		if n.calls == c {
+			n.calls = c.next
+		}
+	}
+	c.prev, c.next = nil, nil
+	return true
+}
+
+// resolve finds the innermost node of ctx; nil if there is none.
+// exact says that ctx ends when the node does, and not otherwise:
+// it is the node, or wraps it only to add values and still gives the node's own values.
+func resolve(ctx context.Context) (n *node, exact bool) {
+	if n, ok := ctx.(*node); ok {
+		return n, true
+	}
+	n, _ = ctx.Value(nodeKey{}).(*node)
+	return n, false
+}
+
+// follows reports whether ctx, which is not n itself, ends exactly when n does.
+// It makes n's done channel.
+func follows(ctx context.Context, n *node) bool {
+	return ctx.Done() == n.Done()
+}
+
+// schedOf returns the scheduler that code with this ctx runs on; nil for goroutines.
+func schedOf(ctx context.Context) sched.Scheduler {
+	if n, _ := resolve(ctx); n != nil {
+		return n.link.sched
+	}
+	return sched.From(ctx)
+}
+
+// enter is the first step of every operation that may block.
+// It is a place where a scheduler may switch tasks, and it gives the cause if ctx is done.
+func enter(ctx context.Context, op string, object any) error {
+	if n, ok := ctx.(*node); ok {
+		if n.link.sched != nil {
+			n.link.sched.Point(sched.Op{Name: op, Object: object})
+		}
+		if rec := n.cancelled(); rec != nil {
+			return rec.cause
+		}
+		return nil
+	}
+	return enterForeign(ctx, op, object)
+}
+
+func enterForeign(ctx context.Context, op string, object any) error {
+	sched.Point(schedOf(ctx), op, object)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// causeOf returns why ctx is done, or nil.
+func causeOf(ctx context.Context) error {
+	if n, ok := ctx.(*node); ok {
+		if rec := n.cancelled(); rec != nil {
+			return rec.cause
+		}
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// ownCancellation reports whether err says no more than that ctx has ended.
+func ownCancellation(ctx context.Context, err error) bool {
+	if n, ok := ctx.(*node); ok {
+		rec := n.cancelled()
+		return rec != nil && rec.explains(err)
+	}
+	return ctx.Err() != nil && fromForeign(ctx).explains(err)
+}

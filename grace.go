@@ -1,0 +1,73 @@
+package braid
+
+import (
+	"time"
+
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// startGrace runs when the group has been cancelled.
+func (g *Group) startGrace() {
+	g.node.mu.Lock()
+	if !g.closed {
+		g.timer = sched.After(g.node.link.sched, g.grace, g.graceOver)
+	}
+	g.node.mu.Unlock()
+}
+
+// graceOver runs when the grace is over. It lists who is left and lets Run go.
+func (g *Group) graceOver() {
+	g.node.mu.Lock()
+	over := g.closed || g.live == 0
+	g.node.mu.Unlock()
+	if over {
+		return
+	}
+	e := &StuckError{Group: g.Path(), Grace: g.grace, Tasks: g.unfinished()}
+	if g.onStuck != nil {
+		g.onStuck(e)
+	}
+	g.node.mu.Lock()
+	if !g.closed && g.live > 0 {
+		g.stuck = e
+		g.errs = append(g.errs, e)
+		g.wakeJoiner()
+	}
+	g.node.mu.Unlock()
+}
+
+// unfinished lists the tasks below g that have not ended, the outer ones first.
+func (g *Group) unfinished() []StuckTask {
+	g.node.mu.Lock()
+	defer g.node.mu.Unlock()
+	var list []StuckTask
+	if g.body {
+		t := stuckTask(g.node.task)
+		t.Path = g.Path() + " (the body of Run)"
+		list = append(list, t)
+	}
+	return g.node.appendUnfinished(list)
+}
+
+// appendUnfinished walks down the tree. n.mu is held.
+func (n *node) appendUnfinished(list []StuckTask) []StuckTask {
+	c := n.first
+	if c == nil {
+		return list
+	}
+	for {
+		if c.kind == kindTask {
+			list = append(list, stuckTask(c.task))
+		}
+		c.mu.Lock()
+		list = c.appendUnfinished(list)
+		c.mu.Unlock()
+		if c = c.next; c == n.first {
+			return list
+		}
+	}
+}
+
+func stuckTask(h *Handle) StuckTask {
+	return StuckTask{Path: h.Path(), Age: h.Age().Round(time.Millisecond), Waiting: h.Waiting()}
+}

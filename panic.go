@@ -1,0 +1,62 @@
+package braid
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+)
+
+// caught makes a PanicError of a recovered value and tells the hook. It is called in the deferred function,
+// where the stack still shows where the panic began.
+//
+// A value that a Run further in has panicked with is passed on as it is: its task and stack are the ones that count,
+// and the hook has heard of it.
+func (g *Group) caught(path string, v any, tell bool) *PanicError {
+	pe, ok := v.(*PanicError)
+	if !ok {
+		pe = &PanicError{Task: path, Value: v, Stack: debug.Stack()}
+		if tell {
+			tellPanic(g.node.link.hook, pe)
+		}
+	}
+	if g.policy == Crash {
+		crash(pe)
+	}
+	return pe
+}
+
+// tellPanic calls the hook for a panic. A hook that panics itself cannot make the panic that it heard of vanish.
+func tellPanic(hook func(*PanicError), pe *PanicError) {
+	defer func() { _ = recover() }()
+	if hook == nil {
+		slog.Error("braid: a task panicked", "task", pe.Task, "panic", pe.Value, "stack", string(pe.Stack))
+		return
+	}
+	hook(pe)
+}
+
+// crash ends the process with pe. The panic is raised on a goroutine where nobody can recover it.
+func crash(pe *PanicError) {
+	go panic(pe.raise())
+	select {}
+}
+
+// raise returns pe as Run panics with it.
+func (e *PanicError) raise(others ...error) *PanicError {
+	c := *e
+	c.raised = true
+	c.Others = append(append([]error(nil), e.Others...), others...)
+	return &c
+}
+
+// asPanic makes a PanicError of a value recovered in a call that is no task of its own.
+func asPanic(ctx context.Context, v any) *PanicError {
+	if pe, ok := v.(*PanicError); ok {
+		return pe
+	}
+	pe := &PanicError{Value: v, Stack: debug.Stack()}
+	if t := Current(ctx); t != nil {
+		pe.Task = t.Path()
+	}
+	return pe
+}

@@ -1,0 +1,148 @@
+package braid
+
+import "context"
+
+// Portal lets code that has no task run tasks in a group: a callback of another library, an HTTP handler, a plain goroutine.
+// Make one with [NewPortal]; it may be used from any goroutine, for as long as the group's Run goes on.
+//
+// What is called through a portal reports to its caller alone: a failure or panic does not touch the group.
+// It is cancelled with the group, and Run waits for it.
+type Portal struct {
+	group *Group
+}
+
+// NewPortal returns a portal into g.
+func NewPortal(g *Group) *Portal { return &Portal{group: g} }
+
+// Submit starts fn as a task of the portal's group and returns a future of its result. It never blocks;
+// in a limited group the task waits for a slot. [Future.Cancel] cancels it.
+//
+// If fn fails, the future has its error; if it panics, a [*PanicError], and the group's [PanicHook] hears of it too.
+// If the group is cancelled before fn starts, the error is [ErrNotStarted]; if its Run has returned, [ErrClosed].
+func Submit[T any](p *Portal, fn func(context.Context) (T, error), opts ...TaskOption) *Future[T] {
+	if fn == nil {
+		panic("braid: Submit needs a function; the one given is nil")
+	}
+	promise := &Promise[T]{}
+	f := promise.Future()
+	var value T
+	h := &Handle{group: p.group, entry: entryOf(fn)}
+	h.fn = func(ctx context.Context) (err error) {
+		value, err = fn(ctx)
+		return err
+	}
+	h.report = func(err error) bool {
+		f.settle(value, err)
+		return true
+	}
+	for _, o := range opts {
+		o.applyTask(h)
+	}
+	f.task = h
+	if p.group.spawn(h, mayQueue) == runIsOver {
+		_ = promise.Reject(ErrClosed)
+	}
+	return f
+}
+
+// Do runs fn as a task of the portal's group on the calling goroutine and returns what fn returns;
+// a panic comes back as a [*PanicError]. On schedulers that have no use for foreign goroutines fn runs as any other task,
+// and Do waits for it.
+//
+// fn's ctx has the values of ctx, and ends when ctx does or when the group is cancelled, whichever is first.
+// In a limited group Do waits for a slot. It returns [ErrNotStarted] if the group is cancelled before fn has started,
+// and [ErrClosed] if its Run has returned.
+//
+// # Cancellation
+//
+// If ctx is done before fn has started, Do returns its cause and fn is never called.
+// Afterwards Do returns when fn does.
+func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ...TaskOption) error {
+	g := p.group
+	h := g.newTask(fn, opts)
+	if err := enter(ctx, "portal.Do", p); err != nil {
+		return err
+	}
+	h.inline = g.node.link.sched == nil
+	h.below(ctx, g)
+	err := g.enlist(ctx, h)
+	if err == nil {
+		if h.inline {
+			err = h.runHere(ctx)
+		} else {
+			err = h.runThere(ctx)
+		}
+	}
+	return err
+}
+
+// below gives h, a task of g, the values and the end of ctx besides those of g.
+func (h *Handle) below(ctx context.Context, g *Group) {
+	up := g.node.link
+	l := &link{ctx: ctx, node: &h.node, up: up, sched: up.sched, live: up.live, until: up.until, hook: up.hook}
+	if ctx.Done() != nil {
+		l.live = true
+	}
+	h.node.link = l
+	if when, ok := ctx.Deadline(); ok {
+		h.node.limit = &when
+	}
+}
+
+// enlist makes h a member of its group, waiting for a slot if need be.
+func (g *Group) enlist(ctx context.Context, h *Handle) error {
+	h.report = func(error) bool { return true }
+	if g.limit > 0 {
+		return g.admit(ctx, h)
+	}
+	switch g.spawn(h, mayQueue) {
+	case runIsOver:
+		return ErrClosed
+	case notStarted:
+		return ErrNotStarted
+	default:
+		return nil
+	}
+}
+
+// runHere runs an admitted task on the calling goroutine.
+func (h *Handle) runHere(ctx context.Context) (err error) {
+	g := h.group
+	var stop func() bool
+	if ctx.Done() != nil {
+		stop = context.AfterFunc(ctx, func() { h.node.cancel(fromForeign(ctx)) })
+	}
+	returned := false
+	defer func() {
+		if stop != nil {
+			stop()
+		}
+		if !returned {
+			if v := recover(); v != nil {
+				h.panicked(v)
+				err = h.err
+			} else {
+				h.failed(ErrGoexit)
+			}
+		}
+		g.node.mu.Lock()
+		g.leave(h)
+		g.dispatch()
+	}()
+	h.start.Store(sinceEpoch(nil))
+	err = h.fn(&h.node)
+	returned = true
+	h.returned(err)
+	return err
+}
+
+// runThere waits for a task that another scheduler runs, and cancels it when ctx ends.
+func (h *Handle) runThere(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { h.node.cancel(fromForeign(ctx)) })
+	defer stop()
+	_ = h.await(context.WithoutCancel(ctx))
+	if te, ok := h.err.(*TaskError); ok && te.Task == h.Path() {
+		return te.Err
+	}
+	return h.err
+}

@@ -1,0 +1,137 @@
+package braid
+
+import (
+	"context"
+	"sync"
+)
+
+// Promise is the writing end of a value that comes later; [Promise.Future] is the reading end.
+// The zero value is an open promise. A Promise must not be copied after first use.
+//
+// Nothing watches over a promise: one that nobody resolves keeps its waiters until their ctx ends.
+type Promise[T any] struct {
+	future Future[T]
+}
+
+// Resolve sets the value and reports whether it was the first to settle the promise. Later calls do nothing.
+func (p *Promise[T]) Resolve(v T) bool { return p.future.settle(v, nil) }
+
+// Reject settles the promise with an error and reports whether it was the first to settle it.
+// Reject panics if err is nil.
+func (p *Promise[T]) Reject(err error) bool {
+	if err == nil {
+		panic("braid: Promise.Reject(nil): a rejection needs an error; use Resolve for success")
+	}
+	var zero T
+	return p.future.settle(zero, err)
+}
+
+// Future returns the reading end. It may be shared and waited on by any number of tasks.
+func (p *Promise[T]) Future() *Future[T] { return &p.future }
+
+// Future is a value that comes later, from a [Promise] or from [Submit].
+type Future[T any] struct {
+	resource
+	mu      sync.Mutex
+	waiters waitList
+	done    chan struct{}
+	settled bool
+	value   T
+	err     error
+
+	task *Handle // that brings the value; nil for the future of a promise
+}
+
+func (f *Future[T]) settle(v T, err error) bool {
+	f.point("promise.Settle")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.settled {
+		return false
+	}
+	f.value, f.err, f.settled = v, err, true
+	if f.done != nil {
+		close(f.done)
+	}
+	f.waiters.grantAll()
+	return true
+}
+
+// Wait waits for the value or the error that settles the future.
+//
+// # Cancellation
+//
+// If ctx ends first, or is done already, Wait returns its cause. This ends the wait only: the future is as before.
+func (f *Future[T]) Wait(ctx context.Context) (T, error) {
+	var zero T
+	if err := f.enter(ctx, "future.Wait"); err != nil {
+		return zero, err
+	}
+	f.mu.Lock()
+	if f.settled {
+		f.mu.Unlock()
+		return f.value, f.err
+	}
+	if f.task != nil && Current(ctx) == f.task {
+		f.mu.Unlock()
+		return zero, ErrSelfDeadlock
+	}
+	w := newWaiter(ctx)
+	f.waiters.push(w)
+	f.mu.Unlock()
+	defer w.release()
+	if err := w.wait(ctx, f.why("future", "future.Wait")); err != nil {
+		f.mu.Lock()
+		if !w.granted.Load() {
+			f.waiters.remove(w)
+		}
+		f.mu.Unlock()
+		return zero, err
+	}
+	return f.value, f.err
+}
+
+// Done returns a channel that is closed when the future is settled.
+func (f *Future[T]) Done() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.done == nil {
+		f.done = make(chan struct{})
+		if f.settled {
+			close(f.done)
+		}
+	}
+	return f.done
+}
+
+// Result returns what Wait would, without waiting; the error is [ErrNotFinished] while the future is open.
+func (f *Future[T]) Result() (T, error) {
+	f.point("future.Result")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.settled {
+		var zero T
+		return zero, ErrNotFinished
+	}
+	return f.value, f.err
+}
+
+// Cancel cancels the task that brings the value, if there is one. It does not wait, and does not settle the future itself.
+func (f *Future[T]) Cancel(cause error) {
+	if f.task != nil {
+		f.task.Cancel(cause)
+	}
+}
+
+// FutureStatistics is a snapshot of a future.
+type FutureStatistics struct {
+	Settled bool
+	Waiting int // calls parked in Wait
+}
+
+// Statistics returns a snapshot.
+func (f *Future[T]) Statistics() FutureStatistics {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return FutureStatistics{Settled: f.settled, Waiting: f.waiters.len}
+}

@@ -1,0 +1,352 @@
+package braid
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"sync"
+)
+
+// Unbounded is a capacity that is never reached. A queue of it grows with whatever is put in;
+// it has no backpressure, so something else must bound what is in flight.
+const Unbounded = math.MaxInt
+
+// ShutdownMode says what [Queue.Shutdown] does with the items that are inside.
+type ShutdownMode int
+
+const (
+	// Drain lets the items inside be got; after the last one, Get returns [ErrShutdown].
+	Drain ShutdownMode = iota
+	// Now takes the items out and returns them; Get returns [ErrShutdown] from now on.
+	Now
+)
+
+// Queue passes items from producers to consumers, holding up to its capacity.
+//
+// [NewQueue] makes one that gives items out first in, first out; [NewLIFO] last in, first out;
+// [NewPriorityQueue] smallest first. In all of them, those who wait are served first come, first served:
+// a Get that waits has an item assigned to it as soon as there is one, and nobody overtakes it.
+//
+// Like asyncio's, a queue counts unfinished items: Put adds one, [Queue.TaskDone] takes one away, [Queue.Join] waits for none.
+type Queue[T any] struct {
+	resource
+	capacity int
+
+	mu         sync.Mutex // guards all below
+	items      store[T]
+	getters    pending[T] // parked Gets; if there are any, items is empty
+	putters    pending[T] // parked Puts with their items; if there are any, the queue is full
+	joiners    waitList
+	unfinished int
+	producers  int
+	down       bool
+	downNow    bool
+}
+
+// NewQueue returns a queue that gives out items first in, first out.
+// With a capacity of 0, Put waits until a Get takes the item. For a queue without bound, say [Unbounded].
+// It panics if the capacity is negative.
+func NewQueue[T any](capacity int) *Queue[T] { return newQueue[T](capacity, &ring[T]{}) }
+
+// NewLIFO returns a queue that gives out the item that was put last.
+func NewLIFO[T any](capacity int) *Queue[T] { return newQueue[T](capacity, &stack[T]{}) }
+
+// NewPriorityQueue returns a queue that gives out the item that is less than all others;
+// among equals, the one that was put first.
+func NewPriorityQueue[T any](capacity int, less func(a, b T) bool) *Queue[T] {
+	if less == nil {
+		panic("braid: NewPriorityQueue needs a function that compares items; the one given is nil")
+	}
+	return newQueue[T](capacity, &priority[T]{less: less})
+}
+
+func newQueue[T any](capacity int, items store[T]) *Queue[T] {
+	if capacity < 0 {
+		panic(fmt.Sprintf("braid: queue with a capacity of %d: use 0 to hand items over directly, or Unbounded", capacity))
+	}
+	return &Queue[T]{capacity: capacity, items: items}
+}
+
+// Put puts v in, waiting until there is room and nobody is ahead. After [Queue.Shutdown] it returns [ErrShutdown].
+//
+// # Cancellation
+//
+// If ctx ends first, or is done already, Put returns its cause and v is not in the queue.
+// If v was accepted in the same moment, it stays, and Put returns nil.
+func (q *Queue[T]) Put(ctx context.Context, v T) error {
+	if err := q.enter(ctx, "queue.Put"); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	if q.down {
+		q.mu.Unlock()
+		return ErrShutdown
+	}
+	if q.accept(v) {
+		q.mu.Unlock()
+		return nil
+	}
+	p := q.putters.push(newWaiter(ctx), v)
+	q.mu.Unlock()
+
+	err := p.w.wait(ctx, q.why("queue", "queue.Put"))
+	q.mu.Lock()
+	switch {
+	case p.served:
+		err = nil
+	case p.w.granted.Load(): // by Shutdown
+		if err == nil {
+			err = ErrShutdown
+		}
+	default:
+		q.putters.remove(p)
+	}
+	q.putters.free(p)
+	q.mu.Unlock()
+	return err
+}
+
+// TryPut puts v in if there is room and nobody is ahead, and reports whether it did. It never blocks.
+func (q *Queue[T]) TryPut(v T) bool {
+	q.point("queue.TryPut")
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.down && q.accept(v)
+}
+
+// accept takes v if there is room, or a Get that waits. mu is held.
+func (q *Queue[T]) accept(v T) bool {
+	if q.getters.head == nil {
+		if q.items.len() >= q.capacity || q.putters.head != nil {
+			return false
+		}
+		q.items.push(v)
+	} else {
+		q.give(v)
+	}
+	q.unfinished++
+	return true
+}
+
+// give assigns v to the first Get that waits. mu is held.
+func (q *Queue[T]) give(v T) {
+	g := q.getters.pop()
+	g.item, g.served = v, true
+	g.w.grant()
+}
+
+// Get takes the next item out, waiting until there is one and nobody is ahead.
+// After [Queue.Shutdown] it returns [ErrShutdown] when nothing is left.
+//
+// # Cancellation
+//
+// If ctx ends first, or is done already, Get returns its cause and has taken nothing:
+// an item that was assigned to it in the same moment goes to the next Get, or back to the front of the queue.
+// If that moment was also Shutdown(Now), which leaves nobody to take the item, Get returns it.
+func (q *Queue[T]) Get(ctx context.Context) (T, error) {
+	var zero T
+	if err := q.enter(ctx, "queue.Get"); err != nil {
+		return zero, err
+	}
+	q.mu.Lock()
+	if v, ok := q.take(); ok {
+		q.mu.Unlock()
+		return v, nil
+	}
+	if q.down {
+		q.mu.Unlock()
+		return zero, ErrShutdown
+	}
+	g := q.getters.push(newWaiter(ctx), zero)
+	q.mu.Unlock()
+
+	err := g.w.wait(ctx, q.why("queue", "queue.Get"))
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	defer q.getters.free(g)
+	switch {
+	case g.served && (err == nil || q.downNow):
+		return g.item, nil
+	case g.served:
+		q.putBack(g.item)
+	case g.w.granted.Load(): // by Shutdown
+		if err == nil {
+			err = ErrShutdown
+		}
+	default:
+		q.getters.remove(g)
+	}
+	return zero, err
+}
+
+// TryGet takes the next item out if there is one, and reports whether there was. It never blocks.
+func (q *Queue[T]) TryGet() (T, bool) {
+	q.point("queue.TryGet")
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.take()
+}
+
+// take takes the next item and lets a waiting Put fill the room. mu is held.
+func (q *Queue[T]) take() (v T, ok bool) {
+	if q.items.len() > 0 {
+		v = q.items.pop()
+		if q.putters.head != nil && q.items.len() < q.capacity {
+			q.items.push(q.admit())
+		}
+		return v, true
+	}
+	if q.putters.head != nil { // capacity 0
+		return q.admit(), true
+	}
+	return v, false
+}
+
+// admit accepts the first Put that waits and returns its item. mu is held.
+func (q *Queue[T]) admit() T {
+	p := q.putters.pop()
+	p.served = true
+	q.unfinished++
+	p.w.grant()
+	return p.item
+}
+
+// putBack returns an item that was given out and not taken. mu is held.
+func (q *Queue[T]) putBack(v T) {
+	if q.getters.head != nil {
+		q.give(v)
+		return
+	}
+	q.items.unpop(v) // the queue may hold one more than its capacity until the next Get
+}
+
+// Len returns the number of items inside.
+func (q *Queue[T]) Len() int {
+	q.point("queue.Len")
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.items.len()
+}
+
+// Cap returns the capacity.
+func (q *Queue[T]) Cap() int { return q.capacity }
+
+// TaskDone says that an item that was got has been worked off.
+// It panics if it is called more often than items were put in.
+func (q *Queue[T]) TaskDone() {
+	q.point("queue.TaskDone")
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.unfinished == 0 {
+		panic("braid: Queue.TaskDone called more often than there were items: call it once for each item that Get returned")
+	}
+	q.finish(1)
+}
+
+func (q *Queue[T]) finish(n int) {
+	if q.unfinished -= n; q.unfinished == 0 {
+		q.joiners.grantAll()
+	}
+}
+
+// Join waits until no item is unfinished: each that was put in has been got and reported by [Queue.TaskDone].
+// It returns at once if there is none. Shutdown does not end it: items inside or in hand are still waited for.
+//
+// # Cancellation
+//
+// If ctx ends first, or is done already, Join returns its cause. Nothing is left behind.
+func (q *Queue[T]) Join(ctx context.Context) error {
+	if err := q.enter(ctx, "queue.Join"); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	if q.unfinished == 0 {
+		q.mu.Unlock()
+		return nil
+	}
+	w := newWaiter(ctx)
+	q.joiners.push(w)
+	q.mu.Unlock()
+	err := w.wait(ctx, q.why("queue", "queue.Join"))
+	if err != nil {
+		q.mu.Lock()
+		if !w.granted.Load() {
+			q.joiners.remove(w)
+		}
+		q.mu.Unlock()
+	}
+	w.release()
+	return err
+}
+
+// Shutdown closes the queue to new items: parked and later Puts get [ErrShutdown], and their items stay with their callers.
+//
+// With [Drain], what is inside can still be got; Join waits for it. Then Get returns ErrShutdown.
+// With [Now], what is inside is taken out and returned, in the order in which Get would have given it, so that nothing vanishes;
+// Join waits only for items in hand, and parked and later Gets return ErrShutdown.
+//
+// Shutdown may be called again, to go on from Drain to Now. It never blocks.
+func (q *Queue[T]) Shutdown(mode ShutdownMode) []T {
+	q.point("queue.Shutdown")
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.down = true
+	q.putters.dismiss()
+	q.getters.dismiss() // nothing is inside if there are any
+	if mode == Drain {
+		return nil
+	}
+	q.downNow = true
+	var left []T
+	for q.items.len() > 0 {
+		left = append(left, q.items.pop())
+	}
+	q.finish(len(left))
+	return left
+}
+
+// All returns an iterator over the items, for a loop that ends when the queue has been shut down and is empty.
+// If ctx ends, the loop is given its cause once, and ends.
+// The loop calls [Queue.TaskDone] itself, if anybody uses Join.
+func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			v, err := q.Get(ctx)
+			if err == ErrShutdown { //nolint:errorlint // compared as Get returns it
+				return
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// QueueStatistics is a snapshot of a queue.
+type QueueStatistics struct {
+	Capacity   int
+	Len        int
+	Unfinished int
+	Getting    int // parked Gets
+	Putting    int // parked Puts
+	Joining    int // parked Joins
+	Producers  int // open producers; see Queue.Producer
+	Shutdown   bool
+}
+
+// Statistics returns a snapshot.
+func (q *Queue[T]) Statistics() QueueStatistics {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return QueueStatistics{
+		Capacity:   q.capacity,
+		Len:        q.items.len(),
+		Unfinished: q.unfinished,
+		Getting:    q.getters.len,
+		Putting:    q.putters.len,
+		Joining:    q.joiners.len,
+		Producers:  q.producers,
+		Shutdown:   q.down,
+	}
+}

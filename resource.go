@@ -1,0 +1,83 @@
+package braid
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// resource is what all primitives have in common: a name for tools, and the scheduler that last used them,
+// so that operations without a ctx are seen by schedulers that want to see every operation.
+type resource struct {
+	sched atomic.Pointer[sched.Scheduler] // nil for goroutines
+	name  atomic.Pointer[string]
+	obj   atomic.Pointer[sched.Object]
+	last  atomic.Pointer[sched.Wait] // the wait record used last, to be used again
+}
+
+// SetName names the object for tools and error texts. Call it before the object is shared.
+func (r *resource) SetName(name string) { r.name.Store(&name) }
+
+// Name returns the name given by SetName, or "".
+func (r *resource) Name() string {
+	if p := r.name.Load(); p != nil {
+		return *p
+	}
+	return ""
+}
+
+// enter begins an operation that has a ctx.
+func (r *resource) enter(ctx context.Context, op string) error {
+	if n, ok := ctx.(*node); ok {
+		if n.link.sched != nil {
+			r.bind(n.link.sched)
+			sched.Point(n.link.sched, op, r)
+		}
+		if rec := n.cancelled(); rec != nil {
+			return rec.cause
+		}
+		return nil
+	}
+	if s := schedOf(ctx); s != nil {
+		r.bind(s)
+	}
+	return enterForeign(ctx, op, r)
+}
+
+func (r *resource) bind(s sched.Scheduler) {
+	if p := r.sched.Load(); p == nil || *p != s {
+		r.sched.Store(&s)
+	}
+}
+
+// point begins an operation that has no ctx.
+func (r *resource) point(op string) {
+	if s := r.sched.Load(); s != nil {
+		sched.Point(*s, op, r)
+	}
+}
+
+var lastObject atomic.Uint64
+
+// object names the resource in wait records. It is made when somebody first waits.
+func (r *resource) object(kind string) *sched.Object {
+	if o := r.obj.Load(); o != nil {
+		return o
+	}
+	o := &sched.Object{Kind: kind, Name: r.Name(), ID: lastObject.Add(1)}
+	if !r.obj.CompareAndSwap(nil, o) {
+		return r.obj.Load()
+	}
+	return o
+}
+
+// why says what a call that is about to park waits for.
+func (r *resource) why(kind, op string) *sched.Wait {
+	if w := r.last.Load(); w != nil && w.Op == op {
+		return w
+	}
+	w := &sched.Wait{Op: op, Object: r.object(kind)}
+	r.last.Store(w)
+	return w
+}

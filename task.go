@@ -1,0 +1,305 @@
+package braid
+
+import (
+	"context"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// State is how far a task has come.
+type State uint32
+
+const (
+	// Queued tasks wait for a slot of their limited group. They have not run.
+	Queued State = iota
+	// Running tasks have been started, whether they compute or wait.
+	Running
+	// Succeeded tasks returned nil.
+	Succeeded
+	// Failed tasks returned an error that was not their own cancellation, or called runtime.Goexit.
+	Failed
+	// Cancelled tasks were cancelled and returned because of it.
+	Cancelled
+	// Panicked tasks ended with a panic.
+	Panicked
+	// NotStarted tasks never ran; see [ErrNotStarted].
+	NotStarted
+)
+
+var stateNames = [...]string{"queued", "running", "succeeded", "failed", "cancelled", "panicked", "not started"}
+
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "unknown"
+}
+
+// Ended reports whether s is final.
+func (s State) Ended() bool { return s > Running }
+
+// Handle is a task as others see it. [Group.Go] and [Current] return one.
+//
+// Holding a handle keeps no goroutine and no group alive.
+// All methods may be called at any time from any goroutine.
+type Handle struct {
+	node  node // the task's context
+	group *Group
+	name  string
+	fn    func(context.Context) error
+	entry uintptr // of the user's function, to name tasks that have no name
+	err   error   // written before state says ended
+
+	start atomic.Int64  // when the task started, in nanoseconds since epoch; 0 before
+	state atomic.Uint32 // a State
+	busy  atomic.Bool   // waiter is in use
+
+	end  *ending // guarded by node.mu: who waits for the end; nil until somebody does
+	next *Handle // guarded by group.node.mu: the next task in the list of ready ones
+
+	index  int32 // 1 + its place among the functions of a combinator; 0 for others
+	slot   bool  // guarded by group.node.mu: the task holds a slot of its group
+	inline bool  // the task runs on the goroutine of its caller; see Portal.Do
+
+	// report hears how the task ended, before anybody else; nil means that nobody asked.
+	// If it returns true it has taken the failure, which then does not fail the group.
+	report func(err error) bool
+
+	admission *waiter // guarded by group.node.mu: who waits for the task to get a slot
+
+	waiter waiter
+}
+
+// ending holds those who wait for a task to end.
+type ending struct {
+	done    chan struct{}
+	waiters waitList
+	why     sched.Wait
+	object  sched.Object
+}
+
+// Task is the handle of a task with a result of type T. [Go] returns one.
+// The result belongs to the handle alone: the group forgets a task when it ends.
+type Task[T any] struct {
+	Handle
+	value T
+}
+
+// epoch is where start times count from.
+var epoch = time.Now()
+
+func now(s sched.Scheduler) time.Time {
+	if s != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+// sinceEpoch reads the clock; on goroutines only its monotonic half, which is the cheaper one.
+func sinceEpoch(s sched.Scheduler) int64 {
+	if s != nil {
+		return int64(s.Now().Sub(epoch))
+	}
+	return int64(time.Since(epoch))
+}
+
+// Current returns the task that runs with ctx, or nil if ctx has none.
+// The body of a [Run] belongs to the task that called Run; the outermost Run is a task itself.
+func Current(ctx context.Context) *Handle {
+	if n, _ := resolve(ctx); n != nil {
+		return n.task
+	}
+	return nil
+}
+
+// Name returns the name given with [Name], or else the name of the task's function.
+func (h *Handle) Name() string {
+	if h.name != "" {
+		return h.name
+	}
+	name := nameOf(h.entry)
+	if h.index > 0 {
+		name += "#" + strconv.Itoa(int(h.index-1))
+	}
+	return name
+}
+
+// Path returns the names of the task and of all above it, the outermost first, with slashes between them.
+// A group appears in it if it has a name.
+func (h *Handle) Path() string {
+	if h.group == nil {
+		return h.Name()
+	}
+	return h.group.Path() + "/" + h.Name()
+}
+
+// State returns how far the task has come.
+func (h *Handle) State() State { return State(h.state.Load()) }
+
+// Age returns the time since the task started, or 0 if it has not.
+func (h *Handle) Age() time.Duration {
+	start := h.start.Load()
+	if start == 0 {
+		return 0
+	}
+	return time.Duration(sinceEpoch(h.node.link.sched) - start)
+}
+
+// Waiting says what the task waits on inside braid, such as "queue.Get jobs", or "" if it does not wait there.
+// It is a snapshot for people to read.
+func (h *Handle) Waiting() string {
+	w := h.waiter.parker.Why.Load()
+	if w == nil {
+		return ""
+	}
+	return w.String()
+}
+
+// Group returns the group that the task belongs to; nil for the task of an outermost [Run] and for one left by [Abandon].
+func (h *Handle) Group() *Group { return h.group }
+
+// Cancel cancels the task: its ctx ends with cause, and so do the scopes inside it.
+// The rest of its group is not touched, and a task that returns because of it has not failed.
+// A task that still waits for a slot is never started.
+// A nil cause means context.Canceled. Cancelling a task again, or after it has ended, does nothing.
+//
+// Cancel does not wait; use [Handle.Wait].
+func (h *Handle) Cancel(cause error) {
+	sched.Point(h.node.link.sched, "task.Cancel", h)
+	if h.group != nil && h.group.withdraw(h, true) {
+		return
+	}
+	h.node.cancel(newCancellation(cause))
+}
+
+// Done returns a channel that is closed when the task has ended.
+func (h *Handle) Done() <-chan struct{} {
+	h.node.mu.Lock()
+	defer h.node.mu.Unlock()
+	e := h.endingLocked()
+	if e.done == nil {
+		e.done = make(chan struct{})
+		if h.State().Ended() {
+			close(e.done)
+		}
+	}
+	return e.done
+}
+
+func (h *Handle) endingLocked() *ending {
+	if h.end == nil {
+		e := &ending{object: sched.Object{Kind: "task", Task: h}}
+		e.why = sched.Wait{Op: "task.Wait", Object: &e.object}
+		h.end = e
+	}
+	return h.end
+}
+
+// Err returns how the task ended, without waiting, and whether it has ended.
+// The error is as for [Handle.Wait].
+func (h *Handle) Err() (err error, ended bool) {
+	if !h.State().Ended() {
+		return nil, false
+	}
+	return h.err, true
+}
+
+// Wait waits for the task to end and returns its failure:
+// nil if it succeeded, a [*TaskError] around what it returned, a [*PanicError], or [ErrNotStarted].
+// A task that was cancelled and returned because of it gives what it returned, which is its cause as a rule.
+//
+// Waiting for a task of the caller's own limited group lends the caller's slot for the time of the wait.
+// Waiting for the calling task itself returns [ErrSelfDeadlock].
+//
+// # Cancellation
+//
+// If ctx ends first, Wait returns its cause; this also holds for a task that has ended, if ctx is done already.
+// The task goes on: ending a wait is not cancelling a task.
+func (h *Handle) Wait(ctx context.Context) error {
+	if err := h.await(ctx); err != nil {
+		return err
+	}
+	return h.err
+}
+
+// Wait waits for the task to end and returns its result. Everything said at [Handle.Wait] holds.
+func (t *Task[T]) Wait(ctx context.Context) (T, error) {
+	if err := t.await(ctx); err != nil {
+		var zero T
+		return zero, err
+	}
+	return t.value, t.err
+}
+
+// Result returns what [Task.Wait] would, without waiting; the error is [ErrNotFinished] while the task runs.
+func (t *Task[T]) Result() (T, error) {
+	err, ended := t.Err()
+	if !ended {
+		var zero T
+		return zero, ErrNotFinished
+	}
+	return t.value, err
+}
+
+// await waits for the end of h. Its error is that of the wait, never that of h.
+func (h *Handle) await(ctx context.Context) error {
+	if err := enter(ctx, "task.Wait", h); err != nil {
+		return err
+	}
+	if h.State().Ended() {
+		return nil
+	}
+	me := Current(ctx)
+	if me == h {
+		return ErrSelfDeadlock
+	}
+	lent := h.group.lend(me)
+	defer h.group.restore(ctx, me, lent)
+
+	w := newWaiter(ctx)
+	defer w.release()
+	h.node.mu.Lock()
+	if h.State().Ended() {
+		h.node.mu.Unlock()
+		return causeOf(ctx)
+	}
+	e := h.endingLocked()
+	e.waiters.push(w)
+	h.node.mu.Unlock()
+
+	err := w.wait(ctx, &e.why)
+	if err != nil {
+		h.node.mu.Lock()
+		if !w.granted.Load() {
+			h.end.waiters.remove(w)
+		}
+		h.node.mu.Unlock()
+	}
+	return err
+}
+
+// settle publishes the end of the task: its state, its context, and whoever waits for it.
+func (h *Handle) settle(s State) {
+	if s == NotStarted && h.report != nil {
+		h.report(ErrNotStarted)
+	}
+	n := &h.node
+	n.mu.Lock()
+	h.state.Store(uint32(s))
+	if e := h.end; e != nil {
+		if e.done != nil {
+			close(e.done)
+		}
+		e.waiters.grantAll()
+	}
+	if n.rec.Load() == nil && n.done == nil && n.calls == nil && n.first == nil {
+		n.rec.Store(ended) // nobody to tell
+		n.mu.Unlock()
+		return
+	}
+	n.mu.Unlock()
+	n.cancel(ended)
+}

@@ -1,0 +1,189 @@
+//go:build unix
+
+package template_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/braid-go/braid/template/sqlite"
+)
+
+func (p *process) signal(sig syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// conn is a raw connection to the service.
+type conn struct {
+	net.Conn
+
+	t  *testing.T
+	in *bufio.Reader
+}
+
+func dial(t *testing.T, p *process) *conn {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &conn{c, t, bufio.NewReader(c)}
+}
+
+func (c *conn) write(s string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c, s); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// status reads one response and returns its status.
+func (c *conn) status() int {
+	c.t.Helper()
+	resp, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		c.t.Fatal(err)
+	}
+	return resp.StatusCode
+}
+
+const (
+	newUser  = `{"name": "Ada", "email": "ada@example.com"}`
+	halfPost = "POST /users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
+		"Content-Length: 43\r\nExpect: 100-continue\r\n\r\n"
+)
+
+// beginPost begins to create a user and returns when the handler waits for the
+// body.
+func beginPost(t *testing.T, p *process) *conn {
+	t.Helper()
+	c := dial(t, p)
+	c.write(halfPost)
+	if s := c.status(); s != http.StatusContinue {
+		t.Fatalf("status %d, want 100", s)
+	}
+	return c
+}
+
+// beginDelay begins a long delay and returns when the service says that it is
+// under way.
+func beginDelay(t *testing.T, p *process) *conn {
+	t.Helper()
+	c := dial(t, p)
+	c.write("GET /delay/3600000 HTTP/1.1\r\nHost: x\r\n\r\n")
+	p.await("msg=beat", "requests=1")
+	return c
+}
+
+func TestIdleStop(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			p := startProcess(t, "--db", filepath.Join(t.TempDir(), "test.db"))
+			p.signal(sig)
+			if code := p.wait(); code != 0 {
+				t.Errorf("exit status %d, want 0", code)
+			}
+			p.await("msg=stopping", "task=main/service/stop")
+		})
+	}
+}
+
+// A request that is under way when the signal comes finishes, with the
+// database, while new ones are refused. Then the service exits with 0.
+func TestStopFinishesRequests(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	p := startProcess(t, "--db", path, "--grace", "30s", "--heartbeat", "20ms")
+	// Opened before the other connection, so accepted before it too: it is
+	// served although the listener will have closed.
+	early := dial(t, p)
+	post := beginPost(t, p)
+	p.signal(syscall.SIGTERM)
+	p.await("msg=draining", "requests=1")
+
+	early.write("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+	if s := early.status(); s != http.StatusServiceUnavailable {
+		t.Errorf("/readyz says %d, want 503", s)
+	}
+	if c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://")); !errors.Is(err, syscall.ECONNREFUSED) {
+		if err == nil {
+			_ = c.Close()
+		}
+		t.Errorf("a new connection: %v, want refused", err)
+	}
+
+	post.write(newUser)
+	if s := post.status(); s != http.StatusCreated {
+		t.Errorf("the request under way ended with %d, want 201", s)
+	}
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit status %d, want 0", code)
+	}
+	db, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if page, err := db.Users(t.Context(), 10, 0); err != nil || len(page.Users) != 1 {
+		t.Errorf("the database has %+v, %v, want one user", page, err)
+	}
+}
+
+func TestSecondSignal(t *testing.T) {
+	p := startProcess(t, "--db", filepath.Join(t.TempDir(), "test.db"), "--grace", "1h", "--heartbeat", "20ms")
+	beginDelay(t, p)
+	p.signal(syscall.SIGTERM)
+	p.await("msg=draining", "requests=1")
+	p.signal(syscall.SIGINT)
+	if code := p.wait(); code != 1 {
+		t.Errorf("exit status %d, want 1", code)
+	}
+	p.await("still running")
+	p.await("main/service/http/GET /delay/{ms}", "old", "waits in braid.Sleep")
+	if strings.Contains(p.all(), "main/service/http,") {
+		t.Error("a task is listed that only waits for those below it")
+	}
+}
+
+// At the end of the grace the client of a request that obeys its ctx is told.
+func TestGraceOver(t *testing.T) {
+	p := startProcess(t, "--db", filepath.Join(t.TempDir(), "test.db"), "--grace", "100ms", "--heartbeat", "20ms")
+	c := beginDelay(t, p)
+	p.signal(syscall.SIGTERM)
+	if s := c.status(); s != http.StatusServiceUnavailable {
+		t.Errorf("the request ended with %d, want 503", s)
+	}
+	if code := p.wait(); code != 1 {
+		t.Errorf("exit status %d, want 1", code)
+	}
+	p.await("main/service/http/GET /delay/{ms}", "old", "waits in braid.Sleep")
+}
+
+// A request that hangs outside braid, here in reading from its client, cannot
+// hold the process.
+func TestGraceOverAndStuck(t *testing.T) {
+	p := startProcess(t, "--db", filepath.Join(t.TempDir(), "test.db"), "--grace", "100ms")
+	beginPost(t, p)
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 1 {
+		t.Errorf("exit status %d, want 1", code)
+	}
+	p.await("main/service/http/POST /users", "old", "blocked outside braid")
+}

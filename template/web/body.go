@@ -1,0 +1,117 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/braid-go/braid/template/problem"
+)
+
+const (
+	// maxBody bounds a request's body.
+	maxBody = 1 << 20
+	// bodyTimeout bounds how long a client may take to send it.
+	bodyTimeout = 30 * time.Second
+)
+
+// readJSON decodes the request's body, one JSON value with no fields that T
+// does not have. An error is a [problem.Problem]: 415 for a body that is not
+// JSON by its header, 413 for one that is too large, 400 for one that does not
+// parse.
+func readJSON[T any](w http.ResponseWriter, r *http.Request) (T, error) {
+	var v T
+	if err := checkContentType(r.Header); err != nil {
+		return v, err
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return v, err
+	}
+	if !utf8.Valid(body) { // the decoder would put U+FFFD in the place of what it cannot read
+		return v, problem.New(http.StatusBadRequest, "the body is not valid UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&v); err != nil {
+		return v, problem.New(http.StatusBadRequest, describe(err))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return v, problem.New(http.StatusBadRequest, "the body goes on after the end of the JSON value")
+	}
+	return v, nil
+}
+
+func checkContentType(h http.Header) error {
+	const want = `send "Content-Type: application/json"`
+	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return problem.New(http.StatusUnsupportedMediaType, want)
+	}
+	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") {
+		return problem.New(http.StatusUnsupportedMediaType, want+", in UTF-8")
+	}
+	if enc := h.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return problem.New(http.StatusUnsupportedMediaType, "send the body without Content-Encoding")
+	}
+	return nil
+}
+
+// readBody returns the whole body. It reads to the end before anything is
+// parsed, so that a body is judged by its size first and net/http begins to
+// watch for the client's going away.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	tooLarge := problem.New(http.StatusRequestEntityTooLarge, "the body may have 1 MiB (1048576 bytes) at most")
+	if r.ContentLength > maxBody {
+		w.Header().Set("Connection", "close") // rather than read on what nobody wants
+		return nil, tooLarge
+	}
+	// A deadline for the body alone: one for the whole request, as
+	// http.Server.ReadTimeout is, would cut off slow handlers too. A recorder
+	// in a test has no deadlines, which is no reason to fail.
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout))
+	defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, tooLarge
+		}
+		// The client broke off, or took too long; if it still listens, it is told.
+		w.Header().Set("Connection", "close")
+		return nil, problem.New(http.StatusBadRequest, "the body did not arrive whole")
+	}
+	return body, nil
+}
+
+// describe says what is wrong with a JSON text, without Go's names for it.
+func describe(err error) string {
+	var (
+		syntax *json.SyntaxError
+		kind   *json.UnmarshalTypeError
+	)
+	switch {
+	case errors.Is(err, io.EOF):
+		return "the body is empty; send a JSON object"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the body ends in the middle of the JSON value"
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("the body is not valid JSON: %v (at byte %d)", err, syntax.Offset)
+	case errors.As(err, &kind):
+		where := "the body"
+		if kind.Field != "" {
+			where = fmt.Sprintf("field %q", kind.Field)
+		}
+		return fmt.Sprintf("%s must not be a JSON %s", where, kind.Value)
+	default: // an unknown field has no error type of its own
+		return "the body is not as expected: " + strings.TrimPrefix(err.Error(), "json: ")
+	}
+}

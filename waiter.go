@@ -1,0 +1,163 @@
+package braid
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// waiter is one parked call, queued in a primitive.
+//
+// The primitive's lock guards everything but granted, and decides who wins:
+// a waiter is granted by whoever takes it out of the queue, or it takes itself out because its ctx ended.
+// After wait has returned an error the caller looks at granted once more, under the lock,
+// and passes on what it was given.
+type waiter struct {
+	parker     sched.Parker
+	prev, next *waiter
+	n          int64 // what is asked for, in the primitive's own unit
+	granted    atomic.Bool
+	home       *Handle // the task that lent this waiter; nil for one that was allocated
+}
+
+// newWaiter returns a waiter for a call under ctx.
+// A task has one of its own, since it can wait in one place only;
+// calls that share a task's ctx between goroutines, or have no task, allocate.
+// The caller gives it back with release.
+func newWaiter(ctx context.Context) *waiter {
+	n, _ := resolve(ctx)
+	if n == nil {
+		w := &waiter{}
+		w.parker.Sched = sched.From(ctx)
+		return w
+	}
+	if t := n.task; t != nil && t.busy.CompareAndSwap(false, true) {
+		w := &t.waiter
+		w.home = t
+		w.parker.Sched = n.link.sched
+		w.granted.Store(false)
+		return w
+	}
+	w := &waiter{}
+	w.parker.Sched = n.link.sched
+	return w
+}
+
+func (w *waiter) release() {
+	if t := w.home; t != nil {
+		t.busy.Store(false)
+	}
+}
+
+// grant wakes w with what it asked for. The primitive's lock is held, and w is out of its queue.
+func (w *waiter) grant() {
+	w.granted.Store(true)
+	sched.Unpark(&w.parker)
+}
+
+// wait parks until w is granted or ctx ends, and returns the cause if ctx has ended, granted or not.
+// why is shown to tools meanwhile.
+func (w *waiter) wait(ctx context.Context, why *sched.Wait) error {
+	w.parker.Why.Store(why)
+	err := w.waitCtx(ctx)
+	w.parker.Why.Store(nil)
+	return err
+}
+
+func (w *waiter) waitCtx(ctx context.Context) error {
+	if n, exact := resolve(ctx); n != nil && (exact || follows(ctx, n)) {
+		return w.waitNode(n)
+	}
+	foreign := ctx
+	if ctx.Done() == nil {
+		foreign = nil
+	}
+	for !w.granted.Load() && ctx.Err() == nil {
+		sched.Park(&w.parker, foreign)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (w *waiter) waitNode(n *node) error {
+	var c *call
+	if !n.parked.CompareAndSwap(nil, &w.parker) {
+		c = &call{f: func() { sched.Unpark(&w.parker) }}
+		n.addCall(c)
+	}
+	rec := n.cancelled()
+	for !w.granted.Load() && rec == nil {
+		sched.Park(&w.parker, nil)
+		rec = n.rec.Load()
+	}
+	if c == nil {
+		n.parked.Store(nil)
+	} else {
+		n.removeCall(c)
+	}
+	if rec = n.cancelled(); rec != nil {
+		return rec.cause
+	}
+	return nil
+}
+
+// waitGranted parks until w is granted, whatever happens to ctx.
+func (w *waiter) waitGranted(why *sched.Wait) {
+	w.parker.Why.Store(why)
+	for !w.granted.Load() {
+		sched.Park(&w.parker, nil)
+	}
+	w.parker.Why.Store(nil)
+}
+
+// waitList is a FIFO of waiters. The zero value is empty. Its owner's lock guards it.
+type waitList struct {
+	head, tail *waiter
+	len        int
+}
+
+func (l *waitList) push(w *waiter) {
+	w.prev, w.next = l.tail, nil
+	if l.tail == nil {
+		l.head = w
+	} else {
+		l.tail.next = w
+	}
+	l.tail = w
+	l.len++
+}
+
+// remove takes w out of the list. It must be there.
+func (l *waitList) remove(w *waiter) {
+	if w.prev == nil {
+		l.head = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next == nil {
+		l.tail = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+	w.prev, w.next = nil, nil
+	l.len--
+}
+
+// pop takes out the first waiter; nil if there is none.
+func (l *waitList) pop() *waiter {
+	w := l.head
+	if w != nil {
+		l.remove(w)
+	}
+	return w
+}
+
+// grantAll grants everybody who is in the list.
+func (l *waitList) grantAll() {
+	for w := l.pop(); w != nil; w = l.pop() {
+		w.grant()
+	}
+}

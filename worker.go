@@ -1,0 +1,185 @@
+package braid
+
+import (
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// How tasks get a goroutine.
+//
+// A task that has been admitted is ready; it stands in a FIFO until a worker takes it.
+// A worker is a goroutine that takes one ready task after another and ends when there is none.
+// The rule that makes this as good as a goroutine a task:
+// whenever a task is ready there is a worker that has been started and not yet taken a task ("starting").
+// Spawning starts one if there is none, and a worker that takes a task while others are ready starts the next one
+// before it enters user code. So a ready task is always backed by a goroutine in Go's own run queue,
+// however long the running tasks take, and a burst of short tasks costs few goroutines instead of one each:
+// creating and ending a goroutine costs more than all of braid's own bookkeeping.
+//
+// Keeping idle workers for later was rejected: they would have to be woken through a channel, which costs
+// as much as a new goroutine, and a group would own goroutines that nobody asked for.
+
+// dispatch makes ready tasks run and releases node.mu, which is held.
+func (g *Group) dispatch() {
+	if s := g.node.link.sched; s != nil {
+		list := g.ready
+		g.ready = taskList{}
+		g.node.mu.Unlock()
+		for h := list.pop(); h != nil; h = list.pop() {
+			s.Spawn(h, func() { g.runAlone(h) })
+		}
+		return
+	}
+	start := g.ready.head != nil && !g.starting
+	if start {
+		g.starting = true
+	}
+	g.node.mu.Unlock()
+	if start {
+		go g.worker()
+	}
+}
+
+func (g *Group) worker() {
+	g.node.mu.Lock()
+	g.starting = false
+	for h := g.ready.pop(); h != nil; h = g.ready.pop() {
+		g.dispatch()
+		g.run(h)
+		if raceEnabled {
+			break
+		}
+	}
+	g.dispatch()
+}
+
+// runAlone runs h for a scheduler that has places of its own for tasks.
+func (g *Group) runAlone(h *Handle) {
+	g.run(h)
+	g.dispatch()
+}
+
+// run runs h to its end and takes it out of the group. It returns with node.mu held.
+func (g *Group) run(h *Handle) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			h.panicked(v)
+			g.node.mu.Lock()
+			g.leave(h)
+			return
+		}
+		// Goexit: the goroutine ends after this, so others must take over what it would have done.
+		h.failed(ErrGoexit)
+		g.node.mu.Lock()
+		g.leave(h)
+		g.dispatch()
+	}()
+	h.start.Store(sinceEpoch(g.node.link.sched))
+	err := h.fn(&h.node)
+	returned = true
+	h.returned(err)
+	g.node.mu.Lock()
+	g.leave(h)
+}
+
+// returned ends a task whose function has returned.
+func (h *Handle) returned(err error) {
+	if err == nil {
+		h.reported(nil)
+		h.settle(Succeeded)
+		return
+	}
+	if rec := h.node.cancelled(); rec != nil && rec.explains(err) {
+		h.err = err
+		h.reported(err)
+		h.group.missed()
+		h.settle(Cancelled)
+		return
+	}
+	h.failed(err)
+}
+
+func (h *Handle) failed(err error) {
+	h.err = h.group.failure(h.Path(), &h.node, err)
+	if !h.reported(h.err) {
+		h.group.fail(h.err)
+	}
+	h.settle(Failed)
+}
+
+func (h *Handle) panicked(v any) {
+	pe := h.group.caught(h.Path(), v, !h.inline)
+	h.err = pe
+	if !h.reported(pe) {
+		h.group.failPanic(pe)
+	}
+	h.settle(Panicked)
+}
+
+func (h *Handle) reported(err error) bool { return h.report != nil && h.report(err) }
+
+// missed notes that a member did not do its work because the group was cancelled.
+func (g *Group) missed() {
+	g.node.mu.Lock()
+	if g.node.rec.Load() != nil {
+		g.incomplete = true
+	}
+	g.node.mu.Unlock()
+}
+
+// failure wraps what a member whose scope is n returned.
+func (g *Group) failure(path string, n *node, err error) error {
+	if ge, ok := err.(*GroupError); ok {
+		if ge = ge.without(n.rec.Load()); len(ge.errs) > 0 {
+			err = ge
+		}
+	}
+	return &TaskError{Task: path, Err: err}
+}
+
+// fail records a failure and cancels the group because of it.
+func (g *Group) fail(err error) {
+	g.node.mu.Lock()
+	if !g.listed(err) {
+		g.errs = append(g.errs, err)
+	}
+	g.node.mu.Unlock()
+	if !g.keepGoing {
+		g.cancel(newCancellation(err))
+	}
+}
+
+// listed says whether err is a failure that stands in errs already and that a second member passed on,
+// as when the body returns what it got from Wait. node.mu is held.
+func (g *Group) listed(err error) bool {
+	for {
+		u, ok := err.(interface{ Unwrap() error })
+		if !ok {
+			return false
+		}
+		err = u.Unwrap()
+		if te, ok := err.(*TaskError); ok {
+			for _, e := range g.errs {
+				if e == te {
+					return true
+				}
+			}
+		}
+	}
+}
+
+func (g *Group) failPanic(pe *PanicError) {
+	g.node.mu.Lock()
+	if g.policy == AsError {
+		g.errs = append(g.errs, pe)
+	} else {
+		g.panics = append(g.panics, pe)
+	}
+	g.node.mu.Unlock()
+	g.cancel(newCancellation(pe))
+}
+
+var _ sched.Task = (*Handle)(nil)
