@@ -19,6 +19,10 @@ type Event struct {
 // They return even if the flag is cleared before they run.
 func (e *Event) Set() {
 	e.point("event.Set")
+	e.raise()
+}
+
+func (e *Event) raise() {
 	e.mu.Lock()
 	e.set.Store(true)
 	e.waiters.grantAll()

@@ -69,7 +69,7 @@ func Offload[T any](ctx context.Context, lim *Limiter, fn func(context.Context) 
 
 	done := &Event{}
 	go func() {
-		defer done.Set() // deferred, as Goexit must not keep the caller waiting
+		defer done.raise() // deferred, as Goexit must not keep the caller waiting
 		defer lim.ReleaseFor(token)
 		defer func() {
 			if !call.state.CompareAndSwap(callRunning, callEnded) && call.panic != nil {

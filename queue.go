@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"sync"
 )
 
 // Unbounded is a capacity that is never reached. A queue of it grows with whatever is put in;
@@ -33,7 +32,7 @@ type Queue[T any] struct {
 	resource
 	capacity int
 
-	mu         sync.Mutex // guards all below
+	mu         lock // guards all below
 	items      store[T]
 	getters    pending[T] // parked Gets; if there are any, items is empty
 	putters    pending[T] // parked Puts with their items; if there are any, the queue is full

@@ -183,9 +183,12 @@ func TestBodySize(t *testing.T) {
 	s.wantProblem(s.send(t.Context(), "POST", "/users", chunked(pad(1<<20)), asJSON), http.StatusConflict, "")
 }
 
-// store is a Users whose methods all do the same.
+// users is the name of the interface that does not clash with its method.
+type users = web.Users
+
+// store is a database with another method User.
 type store struct {
-	web.Users
+	users
 
 	user func(ctx context.Context) (user.User, error)
 }
