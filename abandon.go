@@ -47,7 +47,7 @@ func Abandon[T any](ctx context.Context, fn func(context.Context) (T, error), di
 		value = v
 		return err
 	}
-	h.report = func(err error) bool {
+	h.ask().report = func(err error) bool {
 		state.CompareAndSwap(callRunning, callEnded)
 		promise.future.settle(value, err)
 		return true

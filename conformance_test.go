@@ -43,7 +43,7 @@ func TestConformanceSwitching(t *testing.T) {
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprintf("seed=%d", seed+1), func(t *testing.T) {
 			conformance.Test(t, func(t *testing.T, body func(context.Context)) {
-				synctest.Test(t, func(t *testing.T) { schedtest.New(seed + 1).Run(t.Context(), body) })
+				synctest.Test(t, func(t *testing.T) { schedtest.New(seed+1).Run(t.Context(), body) })
 			})
 		})
 	}

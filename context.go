@@ -27,9 +27,7 @@ type node struct {
 	// A waiter stores it and then looks at rec; cancel stores rec and then looks at parked. One of them sees the other.
 	parked atomic.Pointer[sched.Parker]
 
-	limit *time.Time // the deadline in force; nil if there is none
-
-	mu    sync.Mutex
+	mu    lock
 	done  chan struct{} // guarded by mu
 	calls *call         // guarded by mu; ring of functions to call at cancellation
 	first *node         // guarded by mu; ring of children, in the order in which they came
@@ -38,6 +36,10 @@ type node struct {
 	prev, next *node
 	kind       nodeKind
 	detached   bool // in the tree to be seen, but not cancelled with its parent
+
+	// Two fields of tasks, here because there is room: a task is one allocation, and its size is what a spawn costs most.
+	inline bool  // the task runs on the goroutine of its caller; see Portal.Do
+	index  int32 // 1 + its place among the functions of a combinator; 0 for others
 }
 
 type nodeKind uint8
@@ -58,6 +60,7 @@ type link struct {
 	sched sched.Scheduler // nil: goroutines
 	live  bool            // ctx, or the context of a link above, can end
 	stop  func() bool
+	limit time.Time         // the deadline in force; zero if there is none
 	until time.Time         // the limit of the shield around; zero if there is none
 	hook  func(*PanicError) // hears of panics in the groups below; nil for the default
 }
@@ -160,7 +163,7 @@ func (n *node) attach(ctx context.Context, task *Handle) {
 	n.task = task
 	up, exact := resolve(ctx)
 	if exact {
-		n.link, n.limit = up.link, up.limit
+		n.link = up.link
 		up.adopt(n)
 		return
 	}
@@ -178,9 +181,7 @@ func (n *node) hang(ctx context.Context, up *node) {
 	} else {
 		l.sched = sched.From(ctx)
 	}
-	if when, ok := ctx.Deadline(); ok {
-		n.limit = &when
-	}
+	l.limit, _ = ctx.Deadline()
 	n.link = l
 	if up != nil && follows(ctx, up) {
 		l.node, n.detached = nil, false // ctx only adds values
@@ -196,14 +197,15 @@ func (n *node) hang(ctx context.Context, up *node) {
 	}
 }
 
-// setHook makes f the panic hook of all groups below n, which has no children yet.
-func (n *node) setHook(f func(*PanicError)) {
+// own changes the link of n, which has no children yet, for n and all below it.
+func (n *node) own(change func(*link)) {
 	if n.link.node == n {
-		n.link.hook = f
+		change(n.link)
 		return
 	}
 	l := *n.link
-	l.node, l.stop, l.up, l.hook = nil, nil, n.link, f
+	l.node, l.stop, l.up = nil, nil, n.link
+	change(&l)
 	n.link = &l
 }
 
@@ -319,10 +321,8 @@ func (l *link) poll() {
 
 // Deadline implements context.Context.
 func (n *node) Deadline() (time.Time, bool) {
-	if n.limit == nil {
-		return time.Time{}, false
-	}
-	return *n.limit, true
+	when := n.link.limit
+	return when, !when.IsZero()
 }
 
 // Done implements context.Context.

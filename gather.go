@@ -60,7 +60,8 @@ func spawnNth[T any](g *Group, i int, entry uintptr, fn func(context.Context) (T
 	if fn == nil {
 		panic(fmt.Sprintf("braid: function %d given to %s is nil", i, g.Path()))
 	}
-	h := &Handle{group: g, entry: entry, index: int32(i) + 1}
+	h := &Handle{group: g, entry: entry}
+	h.node.index = int32(i) + 1
 	h.fn = func(ctx context.Context) error {
 		v, err := fn(ctx)
 		if err == nil {
@@ -69,7 +70,7 @@ func spawnNth[T any](g *Group, i int, entry uintptr, fn func(context.Context) (T
 		return err
 	}
 	if ended != nil {
-		h.report = func(err error) bool {
+		h.ask().report = func(err error) bool {
 			if _, ok := err.(*PanicError); ok {
 				return false
 			}

@@ -196,7 +196,7 @@ func (g *Group) admit(ctx context.Context, h *Handle) error {
 
 	w := newWaiter(ctx)
 	defer w.release()
-	h.admission = w
+	h.ask().admission = w
 	switch g.spawn(h, mayQueue) {
 	case runIsOver:
 		return ErrClosed
@@ -270,7 +270,7 @@ func (g *Group) start(h *Handle, mode spawnMode) spawnResult {
 func (g *Group) spawn(h *Handle, mode spawnMode) spawnResult {
 	h.node.task, h.node.kind = h, kindTask
 	if h.node.link == nil {
-		h.node.link, h.node.limit = g.node.link, g.node.limit
+		h.node.link = g.node.link
 	}
 	if s := g.node.link.sched; s != nil {
 		s.Point(sched.Op{Name: "group.Go", Object: g})
@@ -290,7 +290,7 @@ func (g *Group) spawn(h *Handle, mode spawnMode) spawnResult {
 	}
 	if cancelled {
 		h.err = ErrNotStarted
-		if h.report == nil {
+		if h.extra == nil || h.extra.report == nil {
 			g.incomplete = true
 			g.countNotStarted(h)
 		}
@@ -355,14 +355,12 @@ func (g *Group) dropQueued() {
 		g.unqueue(h)
 		h.err = ErrNotStarted
 		h.state.Store(uint32(NotStarted)) // here already, for admit
-		if h.report == nil {
+		if h.extra == nil || h.extra.report == nil {
 			g.incomplete = true
 			g.countNotStarted(h)
 		}
 		g.live--
-		if h.admission != nil {
-			h.admission.grant()
-		}
+		h.admitted()
 		dropped.push(h)
 	}
 	g.wakeJoiner()
@@ -378,10 +376,8 @@ func (g *Group) admitLocked(h *Handle) {
 	h.slot = true
 	h.state.Store(uint32(Running))
 	g.node.push(&h.node)
-	if h.admission != nil {
-		h.admission.grant()
-	}
-	if !h.inline {
+	h.admitted()
+	if !h.node.inline {
 		g.ready.push(h)
 	}
 }

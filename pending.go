@@ -8,25 +8,13 @@ type pend[T any] struct {
 	prev, next *pend[T]
 }
 
-// pending is a FIFO of them. It keeps some records to use them again.
+// pending is a FIFO of them. The zero value is empty.
 type pending[T any] struct {
 	head, tail *pend[T]
 	len        int
-	spare      *pend[T]
-	nspare     int
 }
 
-const maxSpare = 64
-
-func (l *pending[T]) push(w *waiter, item T) *pend[T] {
-	p := l.spare
-	if p == nil {
-		p = &pend[T]{}
-	} else {
-		l.spare, p.next = p.next, nil
-		l.nspare--
-	}
-	p.w, p.item = w, item
+func (l *pending[T]) push(p *pend[T]) {
 	p.prev = l.tail
 	if l.tail == nil {
 		l.head = p
@@ -35,7 +23,6 @@ func (l *pending[T]) push(w *waiter, item T) *pend[T] {
 	}
 	l.tail = p
 	l.len++
-	return p
 }
 
 func (l *pending[T]) remove(p *pend[T]) {
@@ -64,15 +51,4 @@ func (l *pending[T]) dismiss() {
 	for l.head != nil {
 		l.pop().w.grant()
 	}
-}
-
-// free ends the use of p, which is in no list any more.
-func (l *pending[T]) free(p *pend[T]) {
-	p.w.release()
-	if l.nspare == maxSpare {
-		return
-	}
-	*p = pend[T]{next: l.spare}
-	l.spare = p
-	l.nspare++
 }

@@ -31,7 +31,7 @@ func Submit[T any](p *Portal, fn func(context.Context) (T, error), opts ...TaskO
 		value, err = fn(ctx)
 		return err
 	}
-	h.report = func(err error) bool {
+	h.ask().report = func(err error) bool {
 		f.settle(value, err)
 		return true
 	}
@@ -63,11 +63,11 @@ func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ..
 	if err := enter(ctx, "portal.Do", p); err != nil {
 		return err
 	}
-	h.inline = g.node.link.sched == nil
+	h.node.inline = g.node.link.sched == nil
 	h.below(ctx, g)
 	err := g.enlist(ctx, h)
 	if err == nil {
-		if h.inline {
+		if h.node.inline {
 			err = h.runHere(ctx)
 		} else {
 			err = h.runThere(ctx)
@@ -79,19 +79,19 @@ func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ..
 // below gives h, a task of g, the values and the end of ctx besides those of g.
 func (h *Handle) below(ctx context.Context, g *Group) {
 	up := g.node.link
-	l := &link{ctx: ctx, node: &h.node, up: up, sched: up.sched, live: up.live, until: up.until, hook: up.hook}
+	l := &link{ctx: ctx, node: &h.node, up: up, sched: up.sched, live: up.live, limit: up.limit, until: up.until, hook: up.hook}
 	if ctx.Done() != nil {
 		l.live = true
 	}
-	h.node.link = l
-	if when, ok := ctx.Deadline(); ok {
-		h.node.limit = &when
+	if when, ok := ctx.Deadline(); ok && (l.limit.IsZero() || when.Before(l.limit)) {
+		l.limit = when
 	}
+	h.node.link = l
 }
 
 // enlist makes h a member of its group, waiting for a slot if need be.
 func (g *Group) enlist(ctx context.Context, h *Handle) error {
-	h.report = func(error) bool { return true }
+	h.ask().report = func(error) bool { return true }
 	if g.limit > 0 {
 		return g.admit(ctx, h)
 	}

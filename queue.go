@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"sync"
 )
 
 // Unbounded is a capacity that is never reached. A queue of it grows with whatever is put in;
@@ -41,6 +42,8 @@ type Queue[T any] struct {
 	producers  int
 	down       bool
 	downNow    bool
+
+	spare sync.Pool // of *pend[T]; not guarded
 }
 
 // NewQueue returns a queue that gives out items first in, first out.
@@ -82,57 +85,92 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 		q.mu.Unlock()
 		return ErrShutdown
 	}
-	if q.accept(v) {
+	if wake, ok := q.accept(v); ok {
 		q.mu.Unlock()
+		wake.unpark()
 		return nil
 	}
-	p := q.putters.push(newWaiter(ctx), v)
-	q.mu.Unlock()
-
+	p := q.park(&q.putters, ctx, v)
 	err := p.w.wait(ctx, q.why("queue", "queue.Put"))
-	q.mu.Lock()
+	served := q.unpark(&q.putters, p, err)
+	q.free(p)
 	switch {
-	case p.served:
-		err = nil
-	case p.w.granted.Load(): // by Shutdown
-		if err == nil {
-			err = ErrShutdown
-		}
+	case served:
+		return nil
+	case err == nil:
+		return ErrShutdown
 	default:
-		q.putters.remove(p)
+		return err
 	}
-	q.putters.free(p)
+}
+
+// park makes the caller wait in l. mu is held, and released.
+func (q *Queue[T]) park(l *pending[T], ctx context.Context, v T) *pend[T] {
+	p, _ := q.spare.Get().(*pend[T])
+	if p == nil {
+		p = &pend[T]{}
+	}
+	p.w, p.item = newWaiter(ctx), v
+	l.push(p)
 	q.mu.Unlock()
-	return err
+	return p
+}
+
+// unpark ends the wait of p, which returned err, and reports whether its item has changed hands.
+func (q *Queue[T]) unpark(l *pending[T], p *pend[T], err error) bool {
+	if err == nil { // somebody took p out of l and granted it, which orders what was written to it
+		return p.served
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !p.w.granted.Load() {
+		l.remove(p)
+	}
+	return p.served
+}
+
+// free ends the use of p, which is in no list any more.
+func (q *Queue[T]) free(p *pend[T]) {
+	p.w.release()
+	*p = pend[T]{}
+	q.spare.Put(p)
 }
 
 // TryPut puts v in if there is room and nobody is ahead, and reports whether it did. It never blocks.
 func (q *Queue[T]) TryPut(v T) bool {
 	q.point("queue.TryPut")
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	return !q.down && q.accept(v)
+	if q.down {
+		q.mu.Unlock()
+		return false
+	}
+	wake, ok := q.accept(v)
+	q.mu.Unlock()
+	wake.unpark()
+	return ok
 }
 
-// accept takes v if there is room, or a Get that waits. mu is held.
-func (q *Queue[T]) accept(v T) bool {
+// accept takes v if there is room, or a Get that waits, which the caller must wake when it has released mu.
+// mu is held; waking costs more than all else that is done under it.
+func (q *Queue[T]) accept(v T) (wake *waiter, ok bool) {
 	if q.getters.head == nil {
 		if q.items.len() >= q.capacity || q.putters.head != nil {
-			return false
+			return nil, false
 		}
 		q.items.push(v)
 	} else {
-		q.give(v)
+		wake = q.give(v)
 	}
 	q.unfinished++
-	return true
+	return wake, true
 }
 
 // give assigns v to the first Get that waits. mu is held.
-func (q *Queue[T]) give(v T) {
+func (q *Queue[T]) give(v T) (wake *waiter) {
 	g := q.getters.pop()
 	g.item, g.served = v, true
-	g.w.grant()
+	g.w.granted.Store(true)
+	return g.w
 }
 
 // Get takes the next item out, waiting until there is one and nobody is ahead.
@@ -149,75 +187,80 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 		return zero, err
 	}
 	q.mu.Lock()
-	if v, ok := q.take(); ok {
+	if v, wake, ok := q.take(); ok {
 		q.mu.Unlock()
+		wake.unpark()
 		return v, nil
 	}
 	if q.down {
 		q.mu.Unlock()
 		return zero, ErrShutdown
 	}
-	g := q.getters.push(newWaiter(ctx), zero)
-	q.mu.Unlock()
-
+	g := q.park(&q.getters, ctx, zero)
 	err := g.w.wait(ctx, q.why("queue", "queue.Get"))
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	defer q.getters.free(g)
+	served, v := q.unpark(&q.getters, g, err), g.item
+	q.free(g)
 	switch {
-	case g.served && (err == nil || q.downNow):
-		return g.item, nil
-	case g.served:
-		q.putBack(g.item)
-	case g.w.granted.Load(): // by Shutdown
-		if err == nil {
-			err = ErrShutdown
-		}
+	case served && (err == nil || !q.putBack(v)):
+		return v, nil
+	case err == nil:
+		return zero, ErrShutdown
 	default:
-		q.getters.remove(g)
+		return zero, err
 	}
-	return zero, err
 }
 
 // TryGet takes the next item out if there is one, and reports whether there was. It never blocks.
 func (q *Queue[T]) TryGet() (T, bool) {
 	q.point("queue.TryGet")
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.take()
+	v, wake, ok := q.take()
+	q.mu.Unlock()
+	wake.unpark()
+	return v, ok
 }
 
-// take takes the next item and lets a waiting Put fill the room. mu is held.
-func (q *Queue[T]) take() (v T, ok bool) {
+// take takes the next item and lets a waiting Put fill the room; the caller must wake it when it has released mu.
+// mu is held.
+func (q *Queue[T]) take() (v T, wake *waiter, ok bool) {
 	if q.items.len() > 0 {
 		v = q.items.pop()
 		if q.putters.head != nil && q.items.len() < q.capacity {
-			q.items.push(q.admit())
+			var next T
+			next, wake = q.admit()
+			q.items.push(next)
 		}
-		return v, true
+		return v, wake, true
 	}
 	if q.putters.head != nil { // capacity 0
-		return q.admit(), true
+		v, wake = q.admit()
+		return v, wake, true
 	}
-	return v, false
+	return v, nil, false
 }
 
 // admit accepts the first Put that waits and returns its item. mu is held.
-func (q *Queue[T]) admit() T {
+func (q *Queue[T]) admit() (T, *waiter) {
 	p := q.putters.pop()
 	p.served = true
 	q.unfinished++
-	p.w.grant()
-	return p.item
+	p.w.granted.Store(true)
+	return p.item, p.w
 }
 
-// putBack returns an item that was given out and not taken. mu is held.
-func (q *Queue[T]) putBack(v T) {
-	if q.getters.head != nil {
-		q.give(v)
-		return
+// putBack returns an item that was given out and not taken. It reports false if nobody could get it any more.
+func (q *Queue[T]) putBack(v T) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.downNow:
+		return false
+	case q.getters.head != nil:
+		q.give(v).unpark()
+	default:
+		q.items.unpop(v) // the queue may hold one more than its capacity until the next Get
 	}
-	q.items.unpop(v) // the queue may hold one more than its capacity until the next Get
+	return true
 }
 
 // Len returns the number of items inside.

@@ -85,7 +85,7 @@ func (g *Group) open(ctx context.Context, entry uintptr) {
 	}
 	g.node.attach(ctx, owner)
 	if g.hook != nil {
-		g.node.setHook(g.hook)
+		g.node.own(func(l *link) { l.hook = g.hook })
 	}
 }
 

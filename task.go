@@ -60,17 +60,34 @@ type Handle struct {
 	end  *ending // guarded by node.mu: who waits for the end; nil until somebody does
 	next *Handle // guarded by group.node.mu: the next task in the list of ready ones
 
-	index  int32 // 1 + its place among the functions of a combinator; 0 for others
-	slot   bool  // guarded by group.node.mu: the task holds a slot of its group
-	inline bool  // the task runs on the goroutine of its caller; see Portal.Do
+	slot bool // guarded by group.node.mu: the task holds a slot of its group
 
-	// report hears how the task ended, before anybody else; nil means that nobody asked.
+	extra  *extra                 // what few tasks have; written before the task is shared
+	waiter atomic.Pointer[waiter] // the task's own, made when it first waits
+}
+
+// extra is what few tasks have.
+type extra struct {
+	// report hears how the task ended, before anybody else.
 	// If it returns true it has taken the failure, which then does not fail the group.
 	report func(err error) bool
 
 	admission *waiter // guarded by group.node.mu: who waits for the task to get a slot
+}
 
-	waiter waiter
+// ask returns h's extra, for the code that makes h.
+func (h *Handle) ask() *extra {
+	if h.extra == nil {
+		h.extra = &extra{}
+	}
+	return h.extra
+}
+
+// admitted tells whoever waits for h to get a slot that it has one, or never will. group.node.mu is held.
+func (h *Handle) admitted() {
+	if h.extra != nil && h.extra.admission != nil {
+		h.extra.admission.grant()
+	}
 }
 
 // ending holds those who wait for a task to end.
@@ -121,8 +138,8 @@ func (h *Handle) Name() string {
 		return h.name
 	}
 	name := nameOf(h.entry)
-	if h.index > 0 {
-		name += "#" + strconv.Itoa(int(h.index-1))
+	if h.node.index > 0 {
+		name += "#" + strconv.Itoa(int(h.node.index-1))
 	}
 	return name
 }
@@ -151,11 +168,15 @@ func (h *Handle) Age() time.Duration {
 // Waiting says what the task waits on inside braid, such as "queue.Get jobs", or "" if it does not wait there.
 // It is a snapshot for people to read.
 func (h *Handle) Waiting() string {
-	w := h.waiter.parker.Why.Load()
+	w := h.waiter.Load()
 	if w == nil {
 		return ""
 	}
-	return w.String()
+	why := w.parker.Why.Load()
+	if why == nil {
+		return ""
+	}
+	return why.String()
 }
 
 // Group returns the group that the task belongs to; nil for the task of an outermost [Run] and for one left by [Abandon].
@@ -283,8 +304,8 @@ func (h *Handle) await(ctx context.Context) error {
 
 // settle publishes the end of the task: its state, its context, and whoever waits for it.
 func (h *Handle) settle(s State) {
-	if s == NotStarted && h.report != nil {
-		h.report(ErrNotStarted)
+	if s == NotStarted {
+		h.reported(ErrNotStarted)
 	}
 	n := &h.node
 	n.mu.Lock()

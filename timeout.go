@@ -100,8 +100,8 @@ type timeScope struct {
 func (s *timeScope) arm(d time.Duration) {
 	sc := s.link.sched
 	s.when = now(sc).Add(d)
-	if s.limit == nil || s.when.Before(*s.limit) {
-		s.limit = &s.when
+	if s.link.limit.IsZero() || s.when.Before(s.link.limit) {
+		s.own(func(l *link) { l.limit = s.when })
 	}
 	s.rec = &cancellation{err: context.DeadlineExceeded, cause: &TimeoutError{Op: s.op, After: s.after, task: s.task}, at: s.when}
 	s.timer = sched.After(sc, d, func() { s.cancel(s.rec) })

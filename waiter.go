@@ -32,15 +32,19 @@ func newWaiter(ctx context.Context) *waiter {
 		w.parker.Sched = sched.From(ctx)
 		return w
 	}
-	if t := n.task; t != nil && t.busy.CompareAndSwap(false, true) {
-		w := &t.waiter
-		w.home = t
+	t := n.task
+	if t == nil || !t.busy.CompareAndSwap(false, true) {
+		w := &waiter{}
 		w.parker.Sched = n.link.sched
-		w.granted.Store(false)
 		return w
 	}
-	w := &waiter{}
-	w.parker.Sched = n.link.sched
+	w := t.waiter.Load()
+	if w == nil {
+		w = &waiter{home: t}
+		w.parker.Sched = n.link.sched
+		t.waiter.Store(w)
+	}
+	w.granted.Store(false)
 	return w
 }
 
@@ -54,6 +58,14 @@ func (w *waiter) release() {
 func (w *waiter) grant() {
 	w.granted.Store(true)
 	sched.Unpark(&w.parker)
+}
+
+// unpark wakes w after a grant that was made by setting granted, outside the primitive's lock. w may be nil.
+// w may have gone on by itself and serve another wait already; then it wakes for no reason, and looks again.
+func (w *waiter) unpark() {
+	if w != nil {
+		sched.Unpark(&w.parker)
+	}
 }
 
 // wait parks until w is granted or ctx ends, and returns the cause if ctx has ended, granted or not.

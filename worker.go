@@ -111,7 +111,7 @@ func (h *Handle) failed(err error) {
 }
 
 func (h *Handle) panicked(v any) {
-	pe := h.group.caught(h.Path(), v, !h.inline)
+	pe := h.group.caught(h.Path(), v, !h.node.inline)
 	h.err = pe
 	if !h.reported(pe) {
 		h.group.failPanic(pe)
@@ -119,7 +119,9 @@ func (h *Handle) panicked(v any) {
 	h.settle(Panicked)
 }
 
-func (h *Handle) reported(err error) bool { return h.report != nil && h.report(err) }
+func (h *Handle) reported(err error) bool {
+	return h.extra != nil && h.extra.report != nil && h.extra.report(err)
+}
 
 // missed notes that a member did not do its work because the group was cancelled.
 func (g *Group) missed() {
