@@ -262,11 +262,21 @@ func (n *node) detach() {
 	n.cancel(ended)
 }
 
-// cancel ends the scope and everything below it, and reports whether this call did it.
+// cancel ends the scope and everything below it, and reports whether this call did it. No mu is held by the caller.
 func (n *node) cancel(rec *cancellation) bool {
+	var calls *call
+	ok := n.mark(rec, &calls)
+	for calls != nil {
+		calls = calls.fire()
+	}
+	return ok
+}
+
+// mark does the work of cancel under the locks of the subtree, and collects the functions to call without them.
+func (n *node) mark(rec *cancellation, calls **call) bool {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.rec.Load() != nil {
-		n.mu.Unlock()
 		return false
 	}
 	n.rec.Store(rec)
@@ -276,21 +286,17 @@ func (n *node) cancel(rec *cancellation) bool {
 	if p := n.parked.Load(); p != nil {
 		sched.Unpark(p)
 	}
-	calls := n.calls
+	*calls = (*calls).splice(n.calls)
 	n.calls = nil
 	if c := n.first; c != nil {
 		for {
 			if !c.detached {
-				c.cancel(rec)
+				c.mark(rec, calls)
 			}
 			if c = c.next; c == n.first {
 				break
 			}
 		}
-	}
-	n.mu.Unlock()
-	for calls != nil {
-		calls = calls.fire()
 	}
 	return true
 }
@@ -369,7 +375,7 @@ func (n *node) String() string {
 	return "braid.Context(" + n.task.Path() + ")"
 }
 
-// AfterFunc calls f when the scope ends, on the goroutine that ends it.
+// AfterFunc calls f when the scope ends, on the goroutine that ends it, with no lock held.
 // It is the method that the context package looks for, so that standard contexts made from ours
 // are registered directly instead of each starting a goroutine. f must not block.
 func (n *node) AfterFunc(f func()) func() bool {
@@ -399,6 +405,19 @@ func (c *call) fire() *call {
 	return next
 }
 
+// splice appends the ring d to the ring c; both may be nil.
+func (c *call) splice(d *call) *call {
+	if c == nil {
+		return d
+	}
+	if d != nil {
+		last, dlast := c.prev, d.prev
+		last.next, d.prev = d, last
+		dlast.next, c.prev = c, dlast
+	}
+	return c
+}
+
 // addCall registers c, unless the scope has ended already.
 func (n *node) addCall(c *call) bool {
 	n.mu.Lock()
@@ -406,14 +425,8 @@ func (n *node) addCall(c *call) bool {
 	if n.rec.Load() != nil {
 		return false
 	}
-	if n.calls == nil {
-		c.prev, c.next = c, c
-		n.calls = c
-		return true
-	}
-	last := n.calls.prev
-	c.prev, c.next = last, n.calls
-	last.next, n.calls.prev = c, c
+	c.prev, c.next = c, c
+	n.calls = n.calls.splice(c)
 	return true
 }
 

@@ -388,6 +388,9 @@ func (g *Group) refill() {
 		g.running++
 		g.lenders.pop().grant()
 	}
+	if g.node.rec.Load() != nil {
+		return // dropQueued is on its way
+	}
 	for g.running < g.limit && g.queued.first != nil {
 		h := g.queued.first.task
 		g.unqueue(h)

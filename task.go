@@ -43,7 +43,7 @@ func (s State) Ended() bool { return s > Running }
 
 // Handle is a task as others see it. [Group.Go] and [Current] return one.
 //
-// Holding a handle keeps no goroutine and no group alive.
+// Holding a handle keeps no goroutine, and of an ended task only its result and its place in the tree.
 // All methods may be called at any time from any goroutine.
 type Handle struct {
 	node  node // the task's context

@@ -80,6 +80,7 @@ func (g *Group) run(h *Handle) {
 	h.start.Store(sinceEpoch(g.node.link.sched))
 	err := h.fn(&h.node)
 	returned = true
+	h.fn = nil // what it refers to may go, however long the handle stays
 	h.returned(err)
 	g.node.mu.Lock()
 	g.leave(h)
