@@ -28,18 +28,31 @@ type node struct {
 	parked atomic.Pointer[sched.Parker]
 
 	mu    lock
-	done  chan struct{} // guarded by mu
-	calls *call         // guarded by mu; ring of functions to call at cancellation
-	first *node         // guarded by mu; ring of children, in the order in which they came
+	watch *watch // guarded by mu; who wants to hear of the cancellation, beside parked and the children; nil for most
+	first *node  // guarded by mu; ring of children, in the order in which they came
 
 	up         *node // the parent whose ring this node is in; links guarded by up.mu
 	prev, next *node
 	kind       nodeKind
 	detached   bool // in the tree to be seen, but not cancelled with its parent
 
-	// Two fields of tasks, here because there is room: a task is one allocation, and its size is what a spawn costs most.
+	// Three fields of tasks, here because there is room: a task is one allocation, and its size is what a spawn costs most.
+	slot   bool  // guarded by the mu of the group's node: the task holds a slot of its group
 	inline bool  // the task runs on the goroutine of its caller; see Portal.Do
 	index  int32 // 1 + its place among the functions of a combinator; 0 for others
+}
+
+// watch is what a node needs when code outside braid looks at its context.
+type watch struct {
+	done  chan struct{}
+	calls *call // ring of functions to call at cancellation
+}
+
+func (n *node) watched() *watch {
+	if n.watch == nil {
+		n.watch = &watch{}
+	}
+	return n.watch
 }
 
 type nodeKind uint8
@@ -280,14 +293,16 @@ func (n *node) mark(rec *cancellation, calls **call) bool {
 		return false
 	}
 	n.rec.Store(rec)
-	if n.done != nil {
-		close(n.done)
+	if w := n.watch; w != nil {
+		if w.done != nil {
+			close(w.done)
+		}
+		*calls = (*calls).splice(w.calls)
+		w.calls = nil
 	}
 	if p := n.parked.Load(); p != nil {
 		sched.Unpark(p)
 	}
-	*calls = (*calls).splice(n.calls)
-	n.calls = nil
 	if c := n.first; c != nil {
 		for {
 			if !c.detached {
@@ -335,13 +350,14 @@ func (n *node) Deadline() (time.Time, bool) {
 func (n *node) Done() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.done == nil {
-		n.done = make(chan struct{})
+	w := n.watched()
+	if w.done == nil {
+		w.done = make(chan struct{})
 		if n.rec.Load() != nil {
-			close(n.done)
+			close(w.done)
 		}
 	}
-	return n.done
+	return w.done
 }
 
 // Err implements context.Context.
@@ -426,7 +442,8 @@ func (n *node) addCall(c *call) bool {
 		return false
 	}
 	c.prev, c.next = c, c
-	n.calls = n.calls.splice(c)
+	w := n.watched()
+	w.calls = w.calls.splice(c)
 	return true
 }
 
@@ -437,12 +454,13 @@ func (n *node) removeCall(c *call) bool {
 	if n.rec.Load() != nil || c.next == nil {
 		return false
 	}
+	w := n.watch
 	if c.next == c {
-		n.calls = nil
+		w.calls = nil
 	} else {
 		c.prev.next, c.next.prev = c.next, c.prev
-		if n.calls == c {
-			n.calls = c.next
+		if w.calls == c {
+			w.calls = c.next
 		}
 	}
 	c.prev, c.next = nil, nil

@@ -2,6 +2,7 @@ package braid_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,23 +11,20 @@ import (
 
 // Names are given where something is started. They make up the paths that errors, panics and tools show.
 func ExampleName() {
-	err := braid.Run(context.Background(), func(_ context.Context, g *braid.Group) error {
+	err := braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
 		h := g.Go(func(ctx context.Context) error {
-			return braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
-				return g.Go(func(ctx context.Context) error {
-					fmt.Println(braid.Current(ctx).Path())
-					return nil
-				}, braid.Name("row-7")).Wait(ctx)
+			return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				g.Go(func(context.Context) error { return errors.New("no such article") }, braid.Name("row-7"))
+				return nil
 			}, braid.Name("batch")) // a group has a place in the path if it has a name
 		}, braid.Name("import"))
-		fmt.Println(h.Path(), h.Name())
-		return nil
-	}, braid.Name("shop"), braid.Limit(1))
+		fmt.Println(h.Name(), h.Path())
+		return h.Wait(ctx)
+	}, braid.Name("shop"))
 	fmt.Println(err)
-	// Unordered output:
-	// shop/import import
-	// shop/import/batch/row-7
-	// <nil>
+	// Output:
+	// import shop/import
+	// task shop/import: task shop/import/batch/row-7: no such article
 }
 
 // Current finds the task in its ctx, however deep in the calls: a log line needs nothing else to say whose it is.
@@ -110,16 +108,16 @@ func ExampleHandle_Group() {
 // The name of an outermost Run names its task. A Run inside a task adds a name of its own to the path, if it has one.
 func ExampleGroup_Path() {
 	err := braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
-		fmt.Printf("%q %q\n", g.Path(), g.Name())
+		fmt.Println(g.Path())
 		return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
-			fmt.Printf("%q %q\n", g.Path(), g.Name())
+			fmt.Println(g.Path(), g.Name())
 			return nil
 		}, braid.Name("workers"))
 	}, braid.Name("main"))
 	fmt.Println(err)
 	// Output:
-	// "main" ""
-	// "main/workers" "workers"
+	// main
+	// main/workers workers
 	// <nil>
 }
 

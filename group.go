@@ -373,7 +373,7 @@ func (g *Group) dropQueued() {
 // admitLocked gives h a slot. node.mu is held; dispatch follows.
 func (g *Group) admitLocked(h *Handle) {
 	g.running++
-	h.slot = true
+	h.node.slot = true
 	h.state.Store(uint32(Running))
 	g.node.push(&h.node)
 	h.admitted()
@@ -405,11 +405,11 @@ func (g *Group) lend(me *Handle) bool {
 		return false
 	}
 	g.node.mu.Lock()
-	if !me.slot {
+	if !me.node.slot {
 		g.node.mu.Unlock()
 		return false
 	}
-	me.slot = false
+	me.node.slot = false
 	g.running--
 	g.refill()
 	g.dispatch()
@@ -423,7 +423,7 @@ func (g *Group) restore(ctx context.Context, me *Handle, lent bool) {
 		return
 	}
 	g.node.mu.Lock()
-	me.slot = true
+	me.node.slot = true
 	if g.running < g.limit && g.lenders.len == 0 {
 		g.running++
 		g.node.mu.Unlock()
@@ -445,8 +445,8 @@ func (g *Group) restore(ctx context.Context, me *Handle, lent bool) {
 // leave takes a task that has ended out of the group. node.mu is held; dispatch follows.
 func (g *Group) leave(h *Handle) {
 	g.node.drop(&h.node)
-	if h.slot {
-		h.slot = false
+	if h.node.slot {
+		h.node.slot = false
 		g.running--
 	}
 	g.live--

@@ -43,7 +43,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		return err
 	}
 	w := newWaiter(ctx)
-	timer := sched.After(w.parker.Sched, d, w.grant)
+	timer := sched.After(w.parker.Sched(), d, w.grant)
 	err := w.wait(ctx, sleeping)
 	if !timer.Stop() {
 		w.waitGranted(sleeping) // the timer is about to grant w, which must not serve another wait before

@@ -60,8 +60,6 @@ type Handle struct {
 	end  *ending // guarded by node.mu: who waits for the end; nil until somebody does
 	next *Handle // guarded by group.node.mu: the next task in the list of ready ones
 
-	slot bool // guarded by group.node.mu: the task holds a slot of its group
-
 	extra  *extra                 // what few tasks have; written before the task is shared
 	waiter atomic.Pointer[waiter] // the task's own, made when it first waits
 }
@@ -316,7 +314,7 @@ func (h *Handle) settle(s State) {
 		}
 		e.waiters.grantAll()
 	}
-	if n.rec.Load() == nil && n.done == nil && n.calls == nil && n.first == nil {
+	if n.rec.Load() == nil && n.watch == nil && n.first == nil {
 		n.rec.Store(ended) // nobody to tell
 		n.mu.Unlock()
 		return

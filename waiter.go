@@ -15,9 +15,9 @@ import (
 // and passes on what it was given.
 type waiter struct {
 	parker     sched.Parker
-	prev, next *waiter
-	n          int64 // what is asked for, in the primitive's own unit
 	granted    atomic.Bool
+	prev, next *waiter
+	n          int64   // what is asked for, in the primitive's own unit
 	home       *Handle // the task that lent this waiter; nil for one that was allocated
 }
 
@@ -29,19 +29,19 @@ func newWaiter(ctx context.Context) *waiter {
 	n, _ := resolve(ctx)
 	if n == nil {
 		w := &waiter{}
-		w.parker.Sched = sched.From(ctx)
+		w.parker.Bind(sched.From(ctx))
 		return w
 	}
 	t := n.task
 	if t == nil || !t.busy.CompareAndSwap(false, true) {
 		w := &waiter{}
-		w.parker.Sched = n.link.sched
+		w.parker.Bind(n.link.sched)
 		return w
 	}
 	w := t.waiter.Load()
 	if w == nil {
 		w = &waiter{home: t}
-		w.parker.Sched = n.link.sched
+		w.parker.Bind(n.link.sched)
 		t.waiter.Store(w)
 	}
 	w.granted.Store(false)

@@ -1,12 +1,16 @@
 package sched
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // States of a Parker. A permit is the memory of an Unpark that came while nobody was parked.
 const (
 	idle uint32 = iota
 	permit
-	parked
+	parked         // and Wake finds the call
+	parkedOnSelect // a goroutine that also waits for a foreign context
 )
 
 // Parker is a place where one call at a time can be parked.
@@ -15,26 +19,50 @@ const (
 // Several Unparks before a Park therefore count as one.
 // A Parker may be reused for any number of waits, one after another;
 // a late Unpark that was meant for an earlier wait shows up as a Park that returns for no reason.
+//
+// The zero value is a place for goroutines.
 type Parker struct {
-	// Sched is the scheduler of the call that parks here; nil for a goroutine. Set before the Parker is shared.
-	Sched Scheduler
-
 	// Why is what the parked call waits for, nil while nobody is parked.
 	Why atomic.Pointer[Wait]
 
-	// slot is the scheduler's own handle of the parked call.
-	// It is written by the parking call before the state says parked, and read by the one that takes the state back.
-	slot  any
+	more  atomic.Pointer[more] // what few places need; nil for most
+	gate  sync.WaitGroup       // where goroutines park; see goroutine.go
 	state atomic.Uint32
 }
 
-// Block announces that the caller is about to stop running and can be found as slot.
+// more is what a Parker needs for anything but a goroutine that waits for its Unpark alone.
+type more struct {
+	sched Scheduler // nil for goroutines
+	// slot is the scheduler's own handle of the parked call.
+	// It is written by the parking call before the state says parked, and read by the one that takes the state back.
+	slot any
+	ch   chan struct{} // for goroutines that also wait for a foreign context
+}
+
+// Bind makes p a place of s, or of goroutines if s is nil. It comes before any other use.
+func (p *Parker) Bind(s Scheduler) {
+	if s != nil {
+		p.more.Store(&more{sched: s})
+	}
+}
+
+// Sched returns the scheduler of the calls that park at p; nil for goroutines.
+func (p *Parker) Sched() Scheduler {
+	if m := p.more.Load(); m != nil {
+		return m.sched
+	}
+	return nil
+}
+
+// Block announces, for a scheduler that p is bound to, that the caller is about to stop running and can be found as slot.
 // It returns false, and takes the permit, if an Unpark has come already: then the caller must not stop.
 func (p *Parker) Block(slot any) bool {
-	if p.slot != slot {
-		p.slot = slot
-	}
-	if p.state.CompareAndSwap(idle, parked) {
+	p.more.Load().slot = slot
+	return p.block(parked)
+}
+
+func (p *Parker) block(how uint32) bool {
+	if p.state.CompareAndSwap(idle, how) {
 		return true
 	}
 	p.state.Store(idle)
@@ -44,24 +72,26 @@ func (p *Parker) Block(slot any) bool {
 // Wake takes the parked call out, for the scheduler to resume it.
 // If no call is parked it leaves a permit and returns false.
 func (p *Parker) Wake() (slot any, ok bool) {
+	if p.wake() == idle {
+		return nil, false
+	}
+	return p.more.Load().slot, true
+}
+
+// wake takes the parked call out and returns how it was parked, or leaves a permit and returns idle.
+func (p *Parker) wake() (how uint32) {
 	for {
-		switch p.state.Load() {
+		switch s := p.state.Load(); s {
 		case permit:
-			return nil, false
+			return idle
 		case idle:
 			if p.state.CompareAndSwap(idle, permit) {
-				return nil, false
+				return idle
 			}
-		case parked:
-			if p.state.CompareAndSwap(parked, idle) {
-				return p.slot, true
+		default:
+			if p.state.CompareAndSwap(s, idle) {
+				return s
 			}
 		}
 	}
-}
-
-// Retract undoes Block, for a call that stops waiting by itself.
-// If it returns false, a Wake has taken the call out already and the scheduler is resuming it.
-func (p *Parker) Retract() bool {
-	return p.state.CompareAndSwap(parked, idle)
 }

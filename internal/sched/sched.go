@@ -105,8 +105,8 @@ func From(ctx context.Context) Scheduler {
 // Park parks the caller on p until Unpark(p).
 // When foreign is not nil, the end of that context also ends the wait.
 func Park(p *Parker, foreign context.Context) {
-	if p.Sched != nil {
-		p.Sched.Park(p, foreign)
+	if s := p.Sched(); s != nil {
+		s.Park(p, foreign)
 		return
 	}
 	parkGoroutine(p, foreign)
@@ -114,8 +114,8 @@ func Park(p *Parker, foreign context.Context) {
 
 // Unpark wakes the call that is parked on p, or the next one that parks there.
 func Unpark(p *Parker) {
-	if p.Sched != nil {
-		p.Sched.Unpark(p)
+	if s := p.Sched(); s != nil {
+		s.Unpark(p)
 		return
 	}
 	unparkGoroutine(p)
