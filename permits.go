@@ -2,7 +2,6 @@ package braid
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 )
 
@@ -15,7 +14,7 @@ import (
 // a large request at its head is not starved by small ones.
 type permits struct {
 	state   atomic.Int64
-	mu      sync.Mutex
+	mu      lock
 	waiters waitList // guarded by mu
 }
 
@@ -48,8 +47,9 @@ func (p *permits) acquire(ctx context.Context, n, size int64, r *resource, kind,
 		} else {
 			p.waiters.remove(w)
 		}
-		p.hand(size) // what stood behind a large request may fit now
+		wake := p.hand(size) // what stood behind a large request may fit now
 		p.mu.Unlock()
+		wake.unpark()
 	}
 	w.release()
 	return err
@@ -104,30 +104,37 @@ func (p *permits) release(n, size int64) bool {
 		}
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.inUse() < n {
+		p.mu.Unlock()
 		return false
 	}
 	p.add(-n)
-	p.hand(size)
+	wake := p.hand(size)
+	p.mu.Unlock()
+	wake.unpark()
 	return true
 }
 
 // hand gives free units to the head of the queue. mu is held.
-func (p *permits) hand(size int64) {
+// It wakes all it served but the last, which the caller must wake when it has released mu:
+// as a rule there is one, and waking it costs more than all else that is done under the lock.
+func (p *permits) hand(size int64) (wake *waiter) {
 	for w := p.waiters.head; w != nil && p.inUse()+w.n <= size; w = p.waiters.head {
 		p.waiters.remove(w)
 		p.add(w.n)
-		w.grant()
+		wake.unpark()
+		w.granted.Store(true)
+		wake = w
 	}
 	if p.waiters.head == nil {
 		for {
 			s := p.state.Load()
 			if p.state.CompareAndSwap(s, s&^queueing) {
-				return
+				break
 			}
 		}
 	}
+	return wake
 }
 
 func (p *permits) add(n int64)  { p.state.Add(n) }

@@ -29,6 +29,12 @@ func (p *Promise[T]) Reject(err error) bool {
 // Future returns the reading end. It may be shared and waited on by any number of tasks.
 func (p *Promise[T]) Future() *Future[T] { return &p.future }
 
+// SetName names the promise and its future for tools and error texts. Call it before the promise is shared.
+func (p *Promise[T]) SetName(name string) { p.future.SetName(name) }
+
+// Statistics returns a snapshot of the future.
+func (p *Promise[T]) Statistics() FutureStatistics { return p.future.Statistics() }
+
 // Future is a value that comes later, from a [Promise] or from [Submit].
 type Future[T any] struct {
 	resource
