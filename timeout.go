@@ -129,13 +129,19 @@ func (n *node) shelter(ctx context.Context, until time.Time) {
 
 // judge gives the result of the scope when its function returned err.
 func (s *timeScope) judge(err error) error {
-	rec := s.node.rec.Load()
-	if err == nil || rec == nil {
-		return err
+	if err == nil {
+		return nil
 	}
-	// A limit further out that was due no earlier may have fired first; then this one has passed as well, and reports.
-	if rec != s.rec && rec.at.Before(s.when) {
-		return err
+	rec := s.node.rec.Load()
+	switch {
+	case rec == s.rec:
+	case rec == nil:
+		if now(s.link.sched).Before(s.when) {
+			return err
+		}
+		rec = s.rec // due, and the timer has not come to it yet
+	case rec.at.Before(s.when):
+		return err // ended from outside, and not by a limit that was due no earlier than this one
 	}
 	if rec.explains(err) {
 		return s.rec.cause
