@@ -35,6 +35,9 @@ func (c *Cond) Wait(ctx context.Context) error {
 	if err := c.enter(ctx, "cond.Wait"); err != nil {
 		return err
 	}
+	if c.m.permits.inUse() == 0 {
+		panic("braid: Cond.Wait with a mutex that is not locked: lock the mutex, test the state, and then wait")
+	}
 	w := newWaiter(ctx)
 	c.mu.Lock()
 	c.waiters.push(w)
@@ -59,6 +62,9 @@ func (c *Cond) Wait(ctx context.Context) error {
 // WaitFor waits until ready returns true. It calls ready with the mutex held, at once and after each notification.
 // What [Cond.Wait] says about the mutex and about cancellation holds.
 func (c *Cond) WaitFor(ctx context.Context, ready func() bool) error {
+	if ready == nil {
+		panic("braid: Cond.WaitFor needs a function that tests the state; the one given is nil")
+	}
 	if err := c.enter(ctx, "cond.Wait"); err != nil {
 		return err
 	}

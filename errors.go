@@ -158,7 +158,7 @@ func (e *StuckError) Error() string {
 // PanicError is a panic that was caught in a task.
 // Run panics with it again unless the group's policy says otherwise; see [OnPanic].
 type PanicError struct {
-	Task   string  // path of the task
+	Task   string  // path of the task; empty outside a task
 	Value  any     // what panic was called with
 	Stack  []byte  // the stack of the panicking goroutine, as printed by debug.Stack
 	Others []error // what else failed in the groups that the panic went through, later panics included
@@ -169,7 +169,10 @@ type PanicError struct {
 // Error names the task and the value. In a PanicError that Run panics with, the original stack follows,
 // because the stack that Go prints for such a panic is the one of Run.
 func (e *PanicError) Error() string {
-	s := fmt.Sprintf("task %s panicked: %v", e.Task, e.Value)
+	s := fmt.Sprintf("panic: %v", e.Value)
+	if e.Task != "" {
+		s = fmt.Sprintf("task %s panicked: %v", e.Task, e.Value)
+	}
 	if e.raised {
 		for _, o := range e.Others {
 			s += "\nalso failed: " + o.Error()

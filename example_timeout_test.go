@@ -104,7 +104,7 @@ func ExampleShield() {
 	err := braid.Run(context.Background(), func(_ context.Context, g *braid.Group) error {
 		g.Go(func(ctx context.Context) (err error) {
 			defer func() {
-				cleanup := braid.Shield(ctx, time.Second, func(ctx context.Context) error {
+				cleanup := braid.Shield(ctx, time.Minute, func(ctx context.Context) error {
 					fmt.Println("roll back, ctx.Err() is", ctx.Err())
 					return braid.Yield(ctx) // what blocks, works
 				})
@@ -137,23 +137,21 @@ func ExampleShield_limit() {
 // Abandon is the one call that may leave a function running: one that obeys no ctx and that nobody can wait for.
 // What it brings too late is handed to the dispose function.
 func ExampleAbandon() {
+	ctx, cancel := context.WithCancelCause(context.Background())
 	disposed := make(chan string)
-	wakeUp := make(chan struct{})
+	answer := make(chan string)
 	open := func(context.Context) (string, error) {
-		<-wakeUp // a device that does not answer
-		return "handle 7", nil
+		cancel(errors.New("the user has left")) // meanwhile
+		return <-answer, nil                    // a device that takes its time
 	}
 
-	err := braid.Timeout(context.Background(), time.Millisecond, func(ctx context.Context) error {
-		_, err := braid.Abandon(ctx, open, func(handle string) { disposed <- handle })
-		return err
-	})
-	fmt.Println(errors.Is(err, braid.ErrTimeout))
+	_, err := braid.Abandon(ctx, open, func(handle string) { disposed <- handle })
+	fmt.Println(err)
 
-	close(wakeUp)
+	answer <- "handle 7"
 	fmt.Println("closed", <-disposed)
 	// Output:
-	// true
+	// the user has left
 	// closed handle 7
 }
 

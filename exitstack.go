@@ -29,6 +29,9 @@ type ExitStack struct {
 // If ctx is done already, WithExitStack returns its cause and does not call fn.
 // The cleanup runs in any case, shielded from ctx.
 func WithExitStack(ctx context.Context, limit time.Duration, fn func(ctx context.Context, s *ExitStack) error) (err error) {
+	if fn == nil {
+		panic("braid: WithExitStack needs a function; the one given is nil")
+	}
 	s := NewExitStack(limit)
 	if err := enter(ctx, "braid.WithExitStack", nil); err != nil {
 		return err
@@ -50,6 +53,9 @@ func NewExitStack(limit time.Duration) *ExitStack {
 // Push registers a cleanup function. It panics if the stack has been closed:
 // what the function would have released would leak.
 func (s *ExitStack) Push(fn func(context.Context) error) {
+	if fn == nil {
+		panic("braid: ExitStack.Push needs a function; the one given is nil")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -76,7 +82,8 @@ func (s *ExitStack) Len() int {
 }
 
 // Close runs the functions, the last registered first, each at most once, and returns their errors joined.
-// Functions may register further ones while they run. If one panics, the rest still run, and then Close panics with the first panic.
+// Functions may register further ones while they run.
+// If one panics or calls runtime.Goexit, the rest still run; after a panic, Close panics with the first one then.
 // Closing again does nothing.
 //
 // # Cancellation
@@ -87,17 +94,27 @@ func (s *ExitStack) Close(ctx context.Context) error {
 	var errs []error
 	var first *PanicError
 	err := Shield(ctx, s.limit, func(ctx context.Context) error {
-		for fn := s.pop(); fn != nil; fn = s.pop() {
+		s.unwind(func(fn func(context.Context) error) {
 			if pe := cleanUp(ctx, fn, &errs); pe != nil && first == nil {
 				first = pe
 			}
-		}
+		})
 		return nil
 	})
 	if first != nil {
 		panic(first.raise(errs...))
 	}
 	return join(err, errors.Join(errs...))
+}
+
+// unwind calls call with each function. If one of them calls runtime.Goexit, the others run on its way out.
+func (s *ExitStack) unwind(call func(func(context.Context) error)) {
+	fn := s.pop()
+	if fn == nil {
+		return
+	}
+	defer s.unwind(call)
+	call(fn)
 }
 
 func (s *ExitStack) pop() func(context.Context) error {
@@ -152,6 +169,9 @@ const cleanupLimit = 30 * time.Second
 //
 // If ctx is done already, Using returns its cause and calls nothing. If ctx ends later, acquire and use see it; release does not.
 func Using[T any](ctx context.Context, acquire func(context.Context) (T, error), release func(context.Context, T) error, use func(context.Context, T) error) error {
+	if acquire == nil || release == nil || use == nil {
+		panic("braid: Using needs three functions: acquire, release and use; one of those given is nil")
+	}
 	return WithExitStack(ctx, cleanupLimit, func(ctx context.Context, s *ExitStack) error {
 		v, err := acquire(ctx)
 		if err != nil {

@@ -290,7 +290,7 @@ func (g *Group) spawn(h *Handle, mode spawnMode) spawnResult {
 	}
 	if cancelled {
 		h.err = ErrNotStarted
-		if h.extra == nil || h.extra.report == nil {
+		if h.counts() {
 			g.incomplete = true
 			g.countNotStarted(h)
 		}
@@ -331,7 +331,7 @@ func (g *Group) withdraw(h *Handle, count bool) bool {
 	}
 	g.unqueue(h)
 	h.err = ErrNotStarted
-	if count {
+	if count && h.counts() {
 		g.countNotStarted(h)
 	}
 	g.live--
@@ -355,7 +355,7 @@ func (g *Group) dropQueued() {
 		g.unqueue(h)
 		h.err = ErrNotStarted
 		h.state.Store(uint32(NotStarted)) // here already, for admit
-		if h.extra == nil || h.extra.report == nil {
+		if h.counts() {
 			g.incomplete = true
 			g.countNotStarted(h)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 )
 
@@ -55,7 +56,7 @@ func (l *Limiter) Acquire(ctx context.Context) error {
 	return l.acquire(ctx, t)
 }
 
-// AcquireFor is [Limiter.Acquire] on behalf of borrower, which must be comparable.
+// AcquireFor is [Limiter.Acquire] on behalf of borrower. It panics if the borrower is not comparable.
 func (l *Limiter) AcquireFor(ctx context.Context, borrower any) error {
 	if err := l.enter(ctx, "limiter.Acquire"); err != nil {
 		return err
@@ -64,6 +65,7 @@ func (l *Limiter) AcquireFor(ctx context.Context, borrower any) error {
 }
 
 func (l *Limiter) acquire(ctx context.Context, b any) error {
+	checkBorrower(b)
 	l.mu.Lock()
 	if _, known := l.borrowers[b]; known {
 		l.mu.Unlock()
@@ -127,6 +129,7 @@ func (l *Limiter) TryAcquire(ctx context.Context) bool {
 
 // TryAcquireFor is [Limiter.TryAcquire] on behalf of borrower.
 func (l *Limiter) TryAcquireFor(borrower any) bool {
+	checkBorrower(borrower)
 	l.point("limiter.TryAcquire")
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -149,6 +152,7 @@ func (l *Limiter) Release(ctx context.Context) {
 
 // ReleaseFor gives back the token of borrower. It panics if the borrower holds none.
 func (l *Limiter) ReleaseFor(borrower any) {
+	checkBorrower(borrower)
 	l.point("limiter.Release")
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -188,6 +192,12 @@ func (l *Limiter) Statistics() LimiterStatistics {
 		}
 	}
 	return s
+}
+
+func checkBorrower(b any) {
+	if !reflect.ValueOf(b).Comparable() {
+		panic(fmt.Sprintf("braid: a %T cannot be a limiter's borrower, because such values are not comparable; use a pointer or a name", b))
+	}
 }
 
 func borrowerName(b any) string {

@@ -13,7 +13,7 @@ type OnceValue[T any] struct {
 
 	mu      sync.Mutex
 	waiters waitList
-	running bool
+	running bool    // fn runs, or a waiter has the turn to run it
 	runner  *Handle // the task that runs fn, if it is one
 	done    bool
 	value   T
@@ -46,7 +46,7 @@ func (o *OnceValue[T]) Get(ctx context.Context) (T, error) {
 		return zero, err
 	}
 	o.mu.Lock()
-	for o.running {
+	if o.running {
 		if o.runner != nil && o.runner == Current(ctx) {
 			o.mu.Unlock()
 			return zero, ErrSelfDeadlock
@@ -59,8 +59,8 @@ func (o *OnceValue[T]) Get(ctx context.Context) (T, error) {
 		if err != nil {
 			if !w.granted.Load() {
 				o.waiters.remove(w)
-			} else if !o.done && !o.running {
-				o.next()
+			} else if !o.done {
+				o.next() // it was this call's turn
 			}
 			o.mu.Unlock()
 			w.release()
@@ -98,8 +98,9 @@ func (o *OnceValue[T]) call(ctx context.Context) (v T, err error) {
 			}
 		}
 		o.mu.Lock()
-		o.running, o.runner = false, nil
+		o.runner = nil
 		if kept {
+			o.running = false
 			o.done, o.value, o.err, o.panic = true, v, err, pe
 			o.waiters.grantAll()
 		} else {
@@ -115,11 +116,13 @@ func (o *OnceValue[T]) call(ctx context.Context) (v T, err error) {
 	return v, err
 }
 
-// next lets the first waiter try. mu is held.
+// next hands the turn to the first waiter. running stays set meanwhile, so nobody gets in between. mu is held.
 func (o *OnceValue[T]) next() {
 	if w := o.waiters.pop(); w != nil {
 		w.grant()
+		return
 	}
+	o.running = false
 }
 
 // OnceValueStatistics is a snapshot of a [OnceValue].

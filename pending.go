@@ -5,6 +5,7 @@ type pend[T any] struct {
 	w          *waiter
 	item       T    // what a Put brings, or what a Get was given
 	served     bool // the item has changed hands
+	rank       int64
 	prev, next *pend[T]
 }
 

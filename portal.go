@@ -64,16 +64,31 @@ func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ..
 		return err
 	}
 	h.node.inline = g.node.link.sched == nil
-	h.below(ctx, g)
-	err := g.enlist(ctx, h)
-	if err == nil {
-		if h.node.inline {
-			err = h.runHere(ctx)
-		} else {
-			err = h.runThere(ctx)
-		}
+	if g.limit > 0 || !h.node.inline {
+		h.fn = unlessDone(ctx, h.fn) // some time may pass
 	}
-	return err
+	me := Current(ctx)
+	lent := g.lend(me) // for all of the call: fn needs the slot if me is in the same group
+	defer g.restore(ctx, me, lent)
+
+	h.below(ctx, g)
+	if err := g.enlist(ctx, h); err != nil {
+		return err
+	}
+	if h.node.inline {
+		return h.runHere(ctx)
+	}
+	return h.runThere(ctx)
+}
+
+// unlessDone is fn that does not run if ctx is done.
+func unlessDone(ctx context.Context, fn func(context.Context) error) func(context.Context) error {
+	return func(task context.Context) error {
+		if err := causeOf(ctx); err != nil {
+			return err
+		}
+		return fn(task)
+	}
 }
 
 // below gives h, a task of g, the values and the end of ctx besides those of g.

@@ -65,6 +65,9 @@ func (f *Future[T]) settle(v T, err error) bool {
 
 // Wait waits for the value or the error that settles the future.
 //
+// If a task of the caller's own limited group brings it, the caller lends its slot for the time of the wait,
+// as in [Handle.Wait]. Waiting in the very task that brings it returns [ErrSelfDeadlock].
+//
 // # Cancellation
 //
 // If ctx ends first, or is done already, Wait returns its cause. This ends the wait only: the future is as before.
@@ -78,9 +81,20 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		f.mu.Unlock()
 		return f.value, f.err
 	}
-	if f.task != nil && Current(ctx) == f.task {
-		f.mu.Unlock()
-		return zero, ErrSelfDeadlock
+	if f.task != nil {
+		me := Current(ctx)
+		if me == f.task {
+			f.mu.Unlock()
+			return zero, ErrSelfDeadlock
+		}
+		f.mu.Unlock() // lend wakes others
+		lent := f.task.group.lend(me)
+		defer f.task.group.restore(ctx, me, lent)
+		f.mu.Lock()
+		if f.settled {
+			f.mu.Unlock()
+			return f.value, f.err
+		}
 	}
 	w := newWaiter(ctx)
 	f.waiters.push(w)

@@ -39,6 +39,7 @@ type Queue[T any] struct {
 	putters    pending[T] // parked Puts with their items; if there are any, the queue is full
 	joiners    waitList
 	unfinished int
+	accepted   int64 // items so far; the rank of the last one
 	producers  int
 	down       bool
 	downNow    bool
@@ -157,18 +158,24 @@ func (q *Queue[T]) accept(v T) (wake *waiter, ok bool) {
 		if q.items.len() >= q.capacity || q.putters.head != nil {
 			return nil, false
 		}
-		q.items.push(v)
+		q.items.push(v, q.number())
 	} else {
-		wake = q.give(v)
+		wake = q.give(v, q.number())
 	}
-	q.unfinished++
 	return wake, true
 }
 
+// number counts an item that has been accepted and returns its rank. mu is held.
+func (q *Queue[T]) number() int64 {
+	q.unfinished++
+	q.accepted++
+	return q.accepted
+}
+
 // give assigns v to the first Get that waits. mu is held.
-func (q *Queue[T]) give(v T) (wake *waiter) {
+func (q *Queue[T]) give(v T, rank int64) (wake *waiter) {
 	g := q.getters.pop()
-	g.item, g.served = v, true
+	g.item, g.rank, g.served = v, rank, true
 	g.w.granted.Store(true)
 	return g.w
 }
@@ -179,7 +186,7 @@ func (q *Queue[T]) give(v T) (wake *waiter) {
 // # Cancellation
 //
 // If ctx ends first, or is done already, Get returns its cause and has taken nothing:
-// an item that was assigned to it in the same moment goes to the next Get, or back to the front of the queue.
+// an item that was assigned to it in the same moment goes to the next Get, or back to its place at the front of the queue.
 // If that moment was also Shutdown(Now), which leaves nobody to take the item, Get returns it.
 func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	var zero T
@@ -198,10 +205,11 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	}
 	g := q.park(&q.getters, ctx, zero)
 	err := g.w.wait(ctx, q.why("queue", "queue.Get"))
-	served, v := q.unpark(&q.getters, g, err), g.item
+	served := q.unpark(&q.getters, g, err)
+	v, rank := g.item, g.rank
 	q.free(g)
 	switch {
-	case served && (err == nil || !q.putBack(v)):
+	case served && (err == nil || !q.putBack(v, rank)):
 		return v, nil
 	case err == nil:
 		return zero, ErrShutdown
@@ -224,16 +232,17 @@ func (q *Queue[T]) TryGet() (T, bool) {
 // mu is held.
 func (q *Queue[T]) take() (v T, wake *waiter, ok bool) {
 	if q.items.len() > 0 {
-		v = q.items.pop()
+		v, _ = q.items.pop()
 		if q.putters.head != nil && q.items.len() < q.capacity {
 			var next T
 			next, wake = q.admit()
-			q.items.push(next)
+			q.items.push(next, q.number())
 		}
 		return v, wake, true
 	}
 	if q.putters.head != nil { // capacity 0
 		v, wake = q.admit()
+		q.number()
 		return v, wake, true
 	}
 	return v, nil, false
@@ -243,22 +252,21 @@ func (q *Queue[T]) take() (v T, wake *waiter, ok bool) {
 func (q *Queue[T]) admit() (T, *waiter) {
 	p := q.putters.pop()
 	p.served = true
-	q.unfinished++
 	p.w.granted.Store(true)
 	return p.item, p.w
 }
 
 // putBack returns an item that was given out and not taken. It reports false if nobody could get it any more.
-func (q *Queue[T]) putBack(v T) bool {
+func (q *Queue[T]) putBack(v T, rank int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.downNow:
 		return false
 	case q.getters.head != nil:
-		q.give(v).unpark()
+		q.give(v, rank).unpark()
 	default:
-		q.items.unpop(v) // the queue may hold one more than its capacity until the next Get
+		q.items.unpop(v, rank) // the queue may hold one more than its capacity until the next Get
 	}
 	return true
 }
@@ -342,7 +350,8 @@ func (q *Queue[T]) Shutdown(mode ShutdownMode) []T {
 	q.downNow = true
 	var left []T
 	for q.items.len() > 0 {
-		left = append(left, q.items.pop())
+		v, _ := q.items.pop()
+		left = append(left, v)
 	}
 	q.finish(len(left))
 	return left

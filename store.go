@@ -1,84 +1,19 @@
 package braid
 
-import "container/heap"
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+)
 
 // store holds the items of a queue in the order of its kind.
+// Items are pushed with a rank that grows from one to the next; with it, an item that was popped
+// finds its old place again, as if it had never left.
 type store[T any] interface {
-	push(v T)
-	pop() T    // there is one
-	unpop(v T) // v, which was popped, is the next to be popped again
+	push(v T, rank int64)
+	pop() (v T, rank int64) // there is one
+	unpop(v T, rank int64)
 	len() int
-}
-
-// ring is first in, first out.
-type ring[T any] struct {
-	buf  []T // its length is zero or a power of two
-	head int
-	n    int
-}
-
-func (r *ring[T]) len() int { return r.n }
-
-func (r *ring[T]) push(v T) {
-	r.grow()
-	r.buf[(r.head+r.n)&(len(r.buf)-1)] = v
-	r.n++
-}
-
-func (r *ring[T]) unpop(v T) {
-	r.grow()
-	r.head = (r.head - 1) & (len(r.buf) - 1)
-	r.buf[r.head] = v
-	r.n++
-}
-
-func (r *ring[T]) pop() T {
-	var zero T
-	v := r.buf[r.head]
-	r.buf[r.head] = zero
-	r.head = (r.head + 1) & (len(r.buf) - 1)
-	r.n--
-	if r.n == 0 && len(r.buf) > maxIdleRing {
-		r.buf, r.head = nil, 0
-	}
-	return v
-}
-
-// An empty ring keeps no more room than this.
-const maxIdleRing = 1024
-
-func (r *ring[T]) grow() {
-	if r.n < len(r.buf) {
-		return
-	}
-	buf := make([]T, max(8, 2*len(r.buf)))
-	n := copy(buf, r.buf[r.head:])
-	copy(buf[n:], r.buf[:r.head])
-	r.buf, r.head = buf, 0
-}
-
-// stack is last in, first out.
-type stack[T any] struct{ items []T }
-
-func (s *stack[T]) len() int  { return len(s.items) }
-func (s *stack[T]) push(v T)  { s.items = append(s.items, v) }
-func (s *stack[T]) unpop(v T) { s.push(v) }
-
-func (s *stack[T]) pop() T {
-	var zero T
-	i := len(s.items) - 1
-	v := s.items[i]
-	s.items[i] = zero
-	s.items = s.items[:i]
-	return v
-}
-
-// priority gives out the least item; among equals, in the order in which they came.
-type priority[T any] struct {
-	less  func(a, b T) bool
-	items []ranked[T]
-	last  int64 // rank of the item that was pushed last
-	first int64 // rank of the item that was put back last, below all others
 }
 
 type ranked[T any] struct {
@@ -86,19 +21,98 @@ type ranked[T any] struct {
 	rank int64
 }
 
-func (p *priority[T]) len() int { return len(p.items) }
+func compareRanks[T any](a ranked[T], rank int64) int { return cmp.Compare(a.rank, rank) }
 
-func (p *priority[T]) push(v T) {
-	p.last++
-	heap.Push((*byPriority[T])(p), ranked[T]{v, p.last})
+// ring is first in, first out.
+//
+// The ranks in it are consecutive: while there are items, new ones come behind them and nothing passes by.
+type ring[T any] struct {
+	buf   []T // its length is zero or a power of two
+	head  int
+	n     int
+	first int64       // rank of the item at head
+	back  []ranked[T] // items that came back, in their order; they are ahead of all in buf
 }
 
-func (p *priority[T]) unpop(v T) {
-	p.first--
-	heap.Push((*byPriority[T])(p), ranked[T]{v, p.first})
+func (r *ring[T]) len() int { return r.n + len(r.back) }
+
+func (r *ring[T]) push(v T, rank int64) {
+	if r.n == len(r.buf) {
+		r.grow()
+	}
+	if r.n == 0 {
+		r.first = rank
+	}
+	r.buf[(r.head+r.n)&(len(r.buf)-1)] = v
+	r.n++
 }
 
-func (p *priority[T]) pop() T { return heap.Pop((*byPriority[T])(p)).(ranked[T]).item }
+func (r *ring[T]) unpop(v T, rank int64) {
+	i, _ := slices.BinarySearchFunc(r.back, rank, compareRanks[T])
+	r.back = slices.Insert(r.back, i, ranked[T]{v, rank})
+}
+
+func (r *ring[T]) pop() (T, int64) {
+	if len(r.back) > 0 {
+		b := r.back[0]
+		r.back = slices.Delete(r.back, 0, 1)
+		return b.item, b.rank
+	}
+	var zero T
+	v, rank := r.buf[r.head], r.first
+	r.buf[r.head] = zero
+	r.head = (r.head + 1) & (len(r.buf) - 1)
+	r.n--
+	r.first++
+	if r.n == 0 && len(r.buf) > maxIdleRing {
+		r.buf, r.head = nil, 0
+	}
+	return v, rank
+}
+
+// An empty ring keeps no more room than this.
+const maxIdleRing = 1024
+
+func (r *ring[T]) grow() {
+	buf := make([]T, max(8, 2*len(r.buf)))
+	n := copy(buf, r.buf[r.head:])
+	copy(buf[n:], r.buf[:r.head])
+	r.buf, r.head = buf, 0
+}
+
+// stack is last in, first out.
+type stack[T any] struct{ items []ranked[T] }
+
+func (s *stack[T]) len() int             { return len(s.items) }
+func (s *stack[T]) push(v T, rank int64) { s.items = append(s.items, ranked[T]{v, rank}) }
+
+func (s *stack[T]) unpop(v T, rank int64) {
+	i, _ := slices.BinarySearchFunc(s.items, rank, compareRanks[T])
+	s.items = slices.Insert(s.items, i, ranked[T]{v, rank})
+}
+
+func (s *stack[T]) pop() (T, int64) {
+	i := len(s.items) - 1
+	top := s.items[i]
+	s.items[i] = ranked[T]{}
+	s.items = s.items[:i]
+	return top.item, top.rank
+}
+
+// priority gives out the least item; among equals, in the order in which they came.
+type priority[T any] struct {
+	less  func(a, b T) bool
+	items []ranked[T]
+}
+
+func (p *priority[T]) len() int              { return len(p.items) }
+func (p *priority[T]) push(v T, rank int64)  { heap.Push((*byPriority[T])(p), ranked[T]{v, rank}) }
+func (p *priority[T]) unpop(v T, rank int64) { p.push(v, rank) }
+
+func (p *priority[T]) pop() (T, int64) {
+	r := heap.Pop((*byPriority[T])(p)).(ranked[T])
+	return r.item, r.rank
+}
 
 // byPriority implements heap.Interface.
 type byPriority[T any] priority[T]

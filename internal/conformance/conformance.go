@@ -26,7 +26,7 @@ func cases() []testCase {
 	for _, file := range [][]testCase{scopeCases} {
 		all = append(all, file...)
 	}
-	return all
+	return append(all, primitiveCases()...)
 }
 
 // Test runs all cases.

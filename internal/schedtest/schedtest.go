@@ -8,10 +8,12 @@
 package schedtest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 
@@ -20,12 +22,11 @@ import (
 
 // Scheduler runs tasks as coroutines. Make one with New.
 type Scheduler struct {
-	rng *rand.Rand // nil: first in, first out. Used by the thread that runs tasks only.
-	cur *coro      // the task that runs now
-
+	rng  *rand.Rand    // nil: first in, first out. Used by the thread that runs tasks only.
 	wake chan struct{} // capacity one; says that ready is not empty any more
 
 	mu    sync.Mutex
+	cur   *coro // the task that runs now
 	ready []*coro
 	live  int
 	fatal any // a panic that reached the end of a coroutine
@@ -33,6 +34,7 @@ type Scheduler struct {
 
 type coro struct {
 	name  string
+	id    string // of its goroutine
 	next  func() (struct{}, bool)
 	yield func(struct{}) bool
 }
@@ -68,6 +70,7 @@ func (s *Scheduler) drive(ended chan struct{}) {
 			close(ended)
 			return
 		}
+		s.setCurrent(nil)
 		s.exit()
 		go s.drive(ended)
 	}()
@@ -75,9 +78,9 @@ func (s *Scheduler) drive(ended chan struct{}) {
 		c, live := s.pick()
 		switch {
 		case c != nil:
-			s.cur = c
+			s.setCurrent(c)
 			_, more := c.next()
-			s.cur = nil
+			s.setCurrent(nil)
 			if !more {
 				s.exit()
 			}
@@ -93,6 +96,12 @@ func (s *Scheduler) drive(ended chan struct{}) {
 func (s *Scheduler) exit() {
 	s.mu.Lock()
 	s.live--
+	s.mu.Unlock()
+}
+
+func (s *Scheduler) setCurrent(c *coro) {
+	s.mu.Lock()
+	s.cur = c
 	s.mu.Unlock()
 }
 
@@ -124,7 +133,7 @@ func (s *Scheduler) push(c *coro) {
 func (s *Scheduler) spawn(name string, run func()) {
 	c := &coro{name: name}
 	c.next, _ = iter.Pull(func(yield func(struct{}) bool) {
-		c.yield = yield
+		c.yield, c.id = yield, goroutineID()
 		defer func() {
 			if v := recover(); v != nil {
 				s.mu.Lock()
@@ -169,11 +178,24 @@ func (s *Scheduler) Yield() {
 	c.yield(struct{}{})
 }
 
-// Point switches at random if the scheduler has a seed.
+// Point switches at random if the scheduler has a seed. A goroutine that is none of its tasks goes on.
 func (s *Scheduler) Point(sched.Op) {
-	if s.rng != nil && s.cur != nil && s.rng.IntN(3) == 0 {
+	if s.rng == nil {
+		return
+	}
+	s.mu.Lock()
+	own := s.cur != nil && s.cur.id == goroutineID()
+	s.mu.Unlock()
+	if own && s.rng.IntN(3) == 0 {
 		s.Yield()
 	}
+}
+
+// goroutineID tells goroutines apart. The product does without; a test may ask.
+func goroutineID() string {
+	buf := make([]byte, 64)
+	id, _, _ := bytes.Cut(buf[:runtime.Stack(buf, false)], []byte(" ["))
+	return string(id)
 }
 
 // Now reads the clock of package time.
@@ -183,6 +205,8 @@ func (s *Scheduler) Now() time.Time { return time.Now() }
 func (s *Scheduler) After(d time.Duration, f func()) sched.Timer { return time.AfterFunc(d, f) }
 
 func (s *Scheduler) current(op string) *coro {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.cur == nil {
 		panic(fmt.Sprintf("schedtest: %s outside a task of this scheduler", op))
 	}
