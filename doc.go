@@ -40,7 +40,7 @@
 //
 // Every call that takes a ctx and may block looks at ctx before all else, even if it could succeed at once.
 // So Wait on a task that has ended, under a ctx that is done, returns the ctx's cause.
-// What must not depend on a ctx has another name and takes none: Result, Err, TryAcquire, TryPut, Release, TaskDone.
+// What must not depend on that has another name: Result, Err, TryAcquire, TryPut, Release, TaskDone.
 //
 // Cancelled means that it did not happen. A cancelled Get has taken no item, a cancelled Acquire holds no permit,
 // a cancelled Put has put nothing. What was granted in the same moment goes to the next in line.
@@ -107,12 +107,12 @@
 // A task is one allocation that is context, handle and place in the tree together; with a typed result there is one more.
 // Short tasks of one group share goroutines, one after another, so a task must undo what it does to its goroutine,
 // such as runtime.LockOSThread or pprof labels. A task that blocks delays no other.
-// A ctx makes its done channel when somebody asks for it. An uncontended Acquire, Lock, Put or Get allocates nothing.
+// A ctx makes its done channel when somebody asks for it. An uncontended call of a Semaphore, Mutex, Event or Queue allocates nothing.
 // Names cost nothing until they are read. How this compares is measured by the command in bench/.
 //
 // # Naming conventions
 //
-// A call that takes a ctx may block; one that does not, never blocks. A ctx always comes first.
+// A call that may wait takes a ctx, first, or a stream that was given one. A call without either never waits.
 //
 //   - Wait waits and gives what was waited for. Result and Err give it without waiting.
 //   - TryX does X if that is possible at once and reports whether it did. It does not overtake those who wait.

@@ -35,11 +35,14 @@ func ExamplePromise() {
 // The first to settle a promise wins, and the others learn that they were late.
 func ExamplePromise_Resolve() {
 	var p braid.Promise[int]
+	p.SetName("winner")
 	fmt.Println(p.Resolve(1), p.Resolve(2), p.Reject(errors.New("too late")))
 	fmt.Println(p.Future().Result())
+	fmt.Printf("%s %+v\n", p.Future().Name(), p.Statistics())
 	// Output:
 	// true false false
 	// 1 <nil>
+	// winner {Settled:true Waiting:0}
 }
 
 // The ctx of Wait ends the wait only: the next one who asks gets the value.

@@ -206,38 +206,36 @@ func ExampleHandle_Err() {
 
 // State tells at a glance what became of each task.
 func ExampleState() {
-	var tasks []*braid.Handle
-	err := braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
-		start := func(fn func(context.Context) error) *braid.Handle {
-			h := g.Go(fn)
-			tasks = append(tasks, h)
-			return h
-		}
-		start(func(context.Context) error { return nil })
-		start(func(context.Context) error { return errors.New("failure") })
-		waiting := start(func(ctx context.Context) error { return braid.Sleep(ctx, time.Hour) })
-		queued := start(func(context.Context) error { return nil })
-		for waiting.Waiting() == "" { // until it is its turn
+	tasks := make(map[string]*braid.Handle)
+	_ = braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
+		start := func(name string, fn func(context.Context) error) { tasks[name] = g.Go(fn, braid.Name(name)) }
+		start("copy", func(context.Context) error { return nil })
+		start("parse", func(context.Context) error { return errors.New("no header") })
+		start("watch", func(ctx context.Context) error { return braid.Sleep(ctx, time.Hour) })
+		start("draw", func(context.Context) error { panic("no canvas") }) // cancels the group
+		start("print", func(context.Context) error { return nil })
+
+		for tasks["watch"].Waiting() == "" { // until it is its turn
 			if err := braid.Yield(ctx); err != nil {
 				return err
 			}
 		}
-		fmt.Println(waiting.State(), waiting.State().Ended(), "-", queued.State())
-		queued.Cancel(nil)
-		waiting.Cancel(nil)
+		fmt.Println(tasks["watch"].State() == braid.Running, tasks["draw"].State() == braid.Queued)
+		tasks["watch"].Cancel(nil)
 		return nil
-	}, braid.Limit(1), braid.KeepGoing())
-	for _, h := range tasks {
-		fmt.Println(h.State(), h.State().Ended())
+	}, braid.Limit(1), braid.KeepGoing(), braid.OnPanic(braid.AsError), braid.PanicHook(func(*braid.PanicError) {}))
+
+	final := []braid.State{braid.Succeeded, braid.Failed, braid.Cancelled, braid.Panicked, braid.NotStarted}
+	for i, name := range []string{"copy", "parse", "watch", "draw", "print"} {
+		fmt.Println(name, tasks[name].State(), tasks[name].State() == final[i], final[i].Ended())
 	}
-	fmt.Println(err != nil)
 	// Output:
-	// running false - queued
-	// succeeded true
-	// failed true
-	// cancelled true
-	// not started true
-	// true
+	// true true
+	// copy succeeded true true
+	// parse failed true true
+	// watch cancelled true true
+	// draw panicked true true
+	// print not started true true
 }
 
 // Waiting says what a task waits on, which is what one wants to know of a task that does not end.

@@ -176,8 +176,9 @@ func (q *Queue[T]) number() int64 {
 func (q *Queue[T]) give(v T, rank int64) (wake *waiter) {
 	g := q.getters.pop()
 	g.item, g.rank, g.served = v, rank, true
-	g.w.granted.Store(true)
-	return g.w
+	wake = g.w
+	wake.granted.Store(true) // now g may be gone
+	return wake
 }
 
 // Get takes the next item out, waiting until there is one and nobody is ahead.
@@ -249,11 +250,12 @@ func (q *Queue[T]) take() (v T, wake *waiter, ok bool) {
 }
 
 // admit accepts the first Put that waits and returns its item. mu is held.
-func (q *Queue[T]) admit() (T, *waiter) {
+func (q *Queue[T]) admit() (v T, wake *waiter) {
 	p := q.putters.pop()
 	p.served = true
-	p.w.granted.Store(true)
-	return p.item, p.w
+	v, wake = p.item, p.w
+	wake.granted.Store(true) // now p may be gone
+	return v, wake
 }
 
 // putBack returns an item that was given out and not taken. It reports false if nobody could get it any more.

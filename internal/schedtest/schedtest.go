@@ -133,7 +133,9 @@ func (s *Scheduler) push(c *coro) {
 func (s *Scheduler) spawn(name string, run func()) {
 	c := &coro{name: name}
 	c.next, _ = iter.Pull(func(yield func(struct{}) bool) {
+		s.mu.Lock()
 		c.yield, c.id = yield, goroutineID()
+		s.mu.Unlock()
 		defer func() {
 			if v := recover(); v != nil {
 				s.mu.Lock()
