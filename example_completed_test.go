@@ -23,22 +23,18 @@ func ExampleAsCompleted() {
 	fast := func(context.Context) (string, error) { return "fast", nil }
 
 	for v, err := range braid.AsCompleted(context.Background(), slow, broken, fast) {
-		var failure *braid.TaskError
-		switch {
-		case errors.As(err, &failure):
+		if failure, ok := errors.AsType[*braid.TaskError](err); ok {
 			fmt.Println("failure:", failure.Err)
 			failed.Set()
-		case err != nil:
-			fmt.Println("the loop's own ctx ended:", err)
-		default:
-			fmt.Println(v)
-			quick.Set()
+			continue
 		}
+		fmt.Println(v, err) // an error that is no TaskError would be the end of the loop's own ctx
+		quick.Set()
 	}
 	// Output:
-	// fast
+	// fast <nil>
 	// failure: broken
-	// slow
+	// slow <nil>
 }
 
 // A loop that has enough breaks off. What still runs is cancelled, and has ended before the next statement.

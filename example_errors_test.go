@@ -20,8 +20,7 @@ func ExampleGroupError() {
 		return nil
 	}, braid.Name("sync"), braid.KeepGoing(), braid.Limit(1))
 
-	var failed *braid.GroupError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*braid.GroupError](err); ok {
 		fmt.Println(len(failed.Unwrap()), "failures in", failed.Group)
 		for _, e := range failed.Unwrap() {
 			fmt.Println("-", e)
@@ -48,11 +47,11 @@ func ExampleGroupError_is() {
 		return nil
 	}, braid.Name("main"))
 
-	var path *fs.PathError
-	fmt.Println(errors.Is(err, fs.ErrNotExist), errors.As(err, &path) && path.Path == "prices.csv")
+	path, ok := errors.AsType[*fs.PathError](err)
+	fmt.Println(errors.Is(err, fs.ErrNotExist), ok, path.Path)
 	fmt.Println(err)
 	// Output:
-	// true true
+	// true true prices.csv
 	// task main/load: task main/load/open: open prices.csv: file does not exist
 }
 
@@ -74,11 +73,11 @@ func ExampleGroupError_notStarted() {
 	}, braid.Name("upload"), braid.Limit(1))
 	fmt.Println(err)
 
-	var failed *braid.GroupError
-	fmt.Println(errors.As(err, &failed) && failed.NotStarted == 5)
+	failed, ok := errors.AsType[*braid.GroupError](err)
+	fmt.Println(ok, failed.NotStarted)
 	// Output:
 	// task upload/part-0: bad header (5 tasks were not started)
-	// true
+	// true 5
 }
 
 // When a scope was cancelled from outside, and something failed besides, the failures come first
@@ -108,8 +107,7 @@ func ExampleTaskError() {
 		return nil
 	}, braid.Name("main"))
 
-	var failure *braid.TaskError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*braid.TaskError](err); ok {
 		fmt.Println(failure.Task)
 		fmt.Println(failure.Unwrap())
 	}

@@ -66,8 +66,7 @@ func ExampleSettle() {
 		func(context.Context) (string, error) { return "", errors.New("not found") },
 	)
 	for i, o := range outcomes {
-		var failure *braid.TaskError
-		if errors.As(o.Err, &failure) {
+		if failure, ok := errors.AsType[*braid.TaskError](o.Err); ok {
 			fmt.Println(i, "failed:", failure.Err)
 			continue
 		}

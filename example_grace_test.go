@@ -22,8 +22,7 @@ func ExampleGrace() {
 		return nil
 	}, braid.Name("main"), braid.Grace(time.Millisecond))
 
-	var stuck *braid.StuckError
-	if errors.As(err, &stuck) {
+	if stuck, ok := errors.AsType[*braid.StuckError](err); ok {
 		for _, t := range stuck.Tasks {
 			if t.Path == "main/uploader" {
 				fmt.Printf("%v after the end of %s: %s waits on %q\n", stuck.Grace, stuck.Group, t.Path, t.Waiting)
@@ -53,8 +52,7 @@ func ExampleStuckError() {
 		return nil
 	}, braid.Name("main"), braid.Grace(time.Millisecond))
 
-	var stuck *braid.StuckError
-	if errors.As(err, &stuck) {
+	if stuck, ok := errors.AsType[*braid.StuckError](err); ok {
 		for _, t := range stuck.Tasks {
 			if t.Path == "main/mailer" {
 				fmt.Println(t.Path, "waits in", t.Waiting)

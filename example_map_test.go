@@ -45,8 +45,7 @@ func ExampleMap_failure() {
 	}
 	words := slices.Values([]string{"one", "x", "three"})
 	for n, err := range braid.Map(context.Background(), words, 2, parse) {
-		var failure *braid.TaskError
-		if errors.As(err, &failure) {
+		if failure, ok := errors.AsType[*braid.TaskError](err); ok {
 			fmt.Println(failure.Err)
 			continue
 		}

@@ -40,7 +40,8 @@ func ExampleCurrent() {
 	err := braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
 		logf(ctx, "in the body, which belongs to the task that called Run")
 		return g.Go(func(ctx context.Context) error {
-			inner := context.WithValue(ctx, struct{}{}, "still the same task")
+			inner, cancel := context.WithCancel(ctx) // still the same task
+			defer cancel()
 			logf(inner, "connecting")
 			return nil
 		}, braid.Name("db")).Wait(ctx)

@@ -15,8 +15,7 @@ import (
 // Run panics with it when all tasks have ended, with the value, the task, and the stack of where it began.
 func ExamplePanicError() {
 	defer func() {
-		var caught *braid.PanicError
-		if err, ok := recover().(error); ok && errors.As(err, &caught) {
+		if caught, ok := recover().(*braid.PanicError); ok {
 			fmt.Println("recovered:", caught.Task, "-", caught.Value)
 			fmt.Println(bytes.Contains(caught.Stack, []byte("ExamplePanicError")))
 		}
@@ -41,8 +40,7 @@ func ExamplePanicError_Unwrap() {
 	defer func() {
 		err, _ := recover().(error)
 		fmt.Println(errors.Is(err, fs.ErrClosed), errors.Is(err, fs.ErrInvalid))
-		var caught *braid.PanicError
-		if errors.As(err, &caught) {
+		if caught, ok := errors.AsType[*braid.PanicError](err); ok {
 			fmt.Println(caught.Others)
 		}
 	}()
@@ -67,9 +65,12 @@ func ExampleOnPanic() {
 		return nil
 	}, braid.Name("server"), braid.OnPanic(braid.AsError), braid.PanicHook(func(*braid.PanicError) {}))
 
-	var caught *braid.PanicError
-	fmt.Println(errors.As(err, &caught), "-", err)
-	// Output: true - task server/request panicked: nil map
+	caught, ok := errors.AsType[*braid.PanicError](err)
+	fmt.Println(ok, caught.Value)
+	fmt.Println(err)
+	// Output:
+	// true nil map
+	// task server/request panicked: nil map
 }
 
 // The policies are Repanic, the default, AsError, and Crash, which ends the process at once with the original stack:

@@ -27,14 +27,15 @@ func ExamplePortal() {
 
 		f := braid.Submit(portal, func(context.Context) (int, error) { return 0, errors.New("bad request") })
 		_, err := f.Wait(ctx)
-		var failure *braid.TaskError
-		fmt.Println(errors.As(err, &failure) && failure.Err.Error() == "bad request", "- the scope goes on:", ctx.Err())
+		if failure, ok := errors.AsType[*braid.TaskError](err); ok {
+			fmt.Println(failure.Err, "- and the scope goes on:", ctx.Err())
+		}
 		return nil
 	}, braid.Name("server"))
 	fmt.Println(err)
 	// Output:
 	// ran as server/request <nil>
-	// true - the scope goes on: <nil>
+	// bad request - and the scope goes on: <nil>
 	// <nil>
 }
 
@@ -91,8 +92,8 @@ func ExamplePortal_Do() {
 			ctx := context.Background() // that of the request
 			fmt.Println(portal.Do(ctx, handle("hello"), braid.Name("GET /")))
 			err := portal.Do(ctx, handle(""), braid.Name("GET /empty"))
-			var panicked *braid.PanicError
-			fmt.Println(errors.As(err, &panicked), err)
+			_, panicked := errors.AsType[*braid.PanicError](err)
+			fmt.Println(panicked, err)
 		}()
 		<-ended
 		return nil

@@ -32,9 +32,10 @@ func ExampleFirst_failure() {
 		func(ctx context.Context) (int, error) { return 1, braid.Sleep(ctx, time.Hour) },
 		func(context.Context) (int, error) { return 0, errors.New("refused") },
 	)
-	var failure *braid.TaskError
-	fmt.Println(errors.As(err, &failure) && failure.Err.Error() == "refused")
-	// Output: true
+	if failure, ok := errors.AsType[*braid.TaskError](err); ok {
+		fmt.Println(failure.Err)
+	}
+	// Output: refused
 }
 
 // FirstSuccess asks several mirrors and takes the first good answer. A mirror that fails is out of the race, no more.

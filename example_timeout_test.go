@@ -91,8 +91,7 @@ func ExampleTimeoutError() {
 	err := braid.Timeout(context.Background(), time.Millisecond, func(ctx context.Context) error {
 		return braid.Sleep(ctx, time.Hour)
 	})
-	var timeout *braid.TimeoutError
-	if errors.As(err, &timeout) {
+	if timeout, ok := errors.AsType[*braid.TimeoutError](err); ok {
 		fmt.Println(timeout.Op, timeout.After, timeout.Timeout())
 	}
 	// Output: timeout 1ms true
@@ -129,9 +128,9 @@ func ExampleShield_limit() {
 			return braid.Sleep(ctx, time.Hour)
 		})
 	})
-	var timeout *braid.TimeoutError
-	fmt.Println(errors.As(err, &timeout) && timeout.Op == "shield")
-	// Output: true
+	timeout, ok := errors.AsType[*braid.TimeoutError](err)
+	fmt.Println(ok, timeout.Op)
+	// Output: true shield
 }
 
 // Abandon is the one call that may leave a function running: one that obeys no ctx and that nobody can wait for.

@@ -2,6 +2,7 @@ package braid
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/braid-go/braid/internal/sched"
@@ -41,7 +42,8 @@ type Group struct {
 
 	queued  node     // ring of tasks that wait for a slot; a node for its ring alone
 	nqueued int      // its length
-	lenders waitList // tasks that lent their slot and want one back, ahead of queued
+	lent    []*Handle // tasks that have lent their slot and have not asked for it
+	lenders waitList  // tasks that have asked for it and wait, ahead of queued
 
 	own          *cancellation // set if the group cancelled itself
 	errs         []error
@@ -388,6 +390,16 @@ func (g *Group) refill() {
 		g.running++
 		g.lenders.pop().grant()
 	}
+	for i := 0; i < len(g.lent) && g.running < g.limit; {
+		me := g.lent[i]
+		if w := me.waiter.Load(); w == nil || !w.granted.Load() {
+			i++
+			continue
+		}
+		g.running++ // what me waited for has come, so it is about to ask
+		me.node.slot = true
+		g.lent = slices.Delete(g.lent, i, i+1)
+	}
 	if g.node.rec.Load() != nil {
 		return // dropQueued is on its way
 	}
@@ -410,6 +422,10 @@ func (g *Group) lend(me *Handle) bool {
 		return false
 	}
 	me.node.slot = false
+	if w := me.waiter.Load(); w != nil && !me.busy.Load() {
+		w.granted.Store(false) // of an earlier wait
+	}
+	g.lent = append(g.lent, me)
 	g.running--
 	g.refill()
 	g.dispatch()
@@ -423,7 +439,14 @@ func (g *Group) restore(ctx context.Context, me *Handle, lent bool) {
 		return
 	}
 	g.node.mu.Lock()
+	if me.node.slot {
+		g.node.mu.Unlock()
+		return
+	}
 	me.node.slot = true
+	if i := slices.Index(g.lent, me); i >= 0 {
+		g.lent = slices.Delete(g.lent, i, i+1)
+	}
 	if g.running < g.limit && g.lenders.len == 0 {
 		g.running++
 		g.node.mu.Unlock()
