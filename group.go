@@ -40,8 +40,8 @@ type Group struct {
 	ready    taskList
 	starting bool
 
-	queued  node     // ring of tasks that wait for a slot; a node for its ring alone
-	nqueued int      // its length
+	queued  node      // ring of tasks that wait for a slot; a node for its ring alone
+	nqueued int       // its length
 	lent    []*Handle // tasks that have lent their slot and have not asked for it
 	lenders waitList  // tasks that have asked for it and wait, ahead of queued
 

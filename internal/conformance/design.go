@@ -327,11 +327,13 @@ var designCases = []testCase{
 			return nil
 		}, braid.Name("main"), braid.Grace(aMoment), braid.OnStuck(func(e *braid.StuckError) { told = e }))
 		se, found := errors.AsType[*braid.StuckError](err)
-		if !found || len(se.Tasks) != 1 || se != told {
+		if !found || se != told {
 			t.Fatalf("err = %v", err)
 		}
-		if s := se.Tasks[0]; s.Path != "main/stuck" || s.Waiting != "queue.Get jobs" || s.Age <= 0 {
-			t.Errorf("stuck task = %+v", s)
+		// On a slow machine the grace may be over before the body and the obedient task have ended.
+		i := slices.IndexFunc(se.Tasks, func(s braid.StuckTask) bool { return s.Path == "main/stuck" })
+		if i < 0 || se.Tasks[i].Waiting != "queue.Get jobs" || se.Tasks[i].Age <= 0 {
+			t.Errorf("stuck tasks = %+v", se.Tasks)
 		}
 		if !strings.Contains(err.Error(), "main/stuck") || !strings.Contains(err.Error(), "queue.Get jobs") {
 			t.Errorf("text = %v", err)
