@@ -10,7 +10,8 @@
 //	└── service              holds the database open
 //	    ├── stop             waits for the signal
 //	    ├── heartbeat        the background task
-//	    └── http             accepts connections
+//	    └── http
+//	        ├── accept       takes connections
 //	        ├── GET /        one task for each request,
 //	        └── POST /users  on net/http's own goroutine
 //
@@ -20,11 +21,11 @@
 // tasks. All of them end, only the requests do not: they hang in the tree
 // without being cancelled with it.
 //
-//  1. /readyz says 503 and new requests are refused; the listener closes;
-//     the background task ends.
+//  1. /readyz says 503 and so does every request for work that is new; the
+//     background task ends.
 //  2. The requests that are under way go on as if nothing had happened.
-//  3. When the last of them has been answered, the database closes and
-//     [Serve] returns: exit status 0 after a signal.
+//  3. When the last of them has been answered, the listener and then the
+//     database close, and [Serve] returns: exit status 0 after a signal.
 //
 // If something still runs when the grace is over, [Serve] gives up: its error
 // holds a [*braid.StuckError] that says who was there, for how long, and on

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,26 +46,48 @@ func Main(ctx context.Context, cmd *cli.Command, args []string, stdout, stderr i
 	return 2
 }
 
-// explain puts err into words for the person who started the program.
+// explain puts err into words for the person who started the program, a line
+// for each thing that went wrong.
 func explain(err error) string {
-	if e, ok := errors.AsType[*startError](err); ok {
-		return e.Error() // in which task it happened is of no interest
+	var lines []string
+	for _, e := range causes(err) {
+		if stuck, ok := errors.AsType[*braid.StuckError](e); ok {
+			lines = append(lines, listStuck(stuck))
+		} else {
+			lines = append(lines, e.Error())
+		}
 	}
-	if e, ok := errors.AsType[*braid.StuckError](err); ok {
-		return listStuck(e)
-	}
-	return err.Error()
+	return strings.Join(lines, "\n")
 }
 
-// listStuck says who was still running. A task that only waits for those below
-// it is left out.
+// causes returns what went wrong in the innermost tasks. Each scope on the way
+// out has put its own wrapping around it, which a tool may want and a person
+// does not.
+func causes(err error) (all []error) {
+	if start, ok := errors.AsType[*startError](err); ok {
+		return []error{start} // in which task it happened is of no interest
+	}
+	switch e := err.(type) { // takes off one wrapping at a time
+	case *braid.PanicError: // holds others too, but speaks for itself
+		return []error{e}
+	case *braid.TaskError:
+		if _, scope := errors.AsType[*braid.GroupError](e.Err); scope {
+			return causes(e.Err)
+		}
+	case interface{ Unwrap() []error }: // a GroupError, or joined errors
+		for _, member := range e.Unwrap() {
+			all = append(all, causes(member)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// listStuck says who was still running.
 func listStuck(e *braid.StuckError) string {
 	var b strings.Builder
 	b.WriteString("gave up; this was still running:")
-	for _, t := range e.Tasks {
-		if hasInner(t.Path, e.Tasks) {
-			continue
-		}
+	for _, t := range stuckThemselves(e.Tasks) {
 		on := "is busy, or blocked outside braid"
 		if t.Waiting != "" {
 			on = "waits in " + t.Waiting
@@ -74,11 +97,19 @@ func listStuck(e *braid.StuckError) string {
 	return b.String()
 }
 
-func hasInner(path string, tasks []braid.StuckTask) bool {
-	for _, t := range tasks {
-		if strings.HasPrefix(t.Path, path+"/") {
-			return true
+// stuckThemselves leaves out the tasks that only wait for others in the list:
+// those with others below them, and the one that accepts connections for as
+// long as there are requests.
+func stuckThemselves(all []braid.StuckTask) []braid.StuckTask {
+	var some []braid.StuckTask
+	for _, t := range all {
+		below := func(o braid.StuckTask) bool { return strings.HasPrefix(o.Path, t.Path+"/") }
+		if !slices.ContainsFunc(all, below) && !strings.HasSuffix(t.Path, "/"+accepting) {
+			some = append(some, t)
 		}
 	}
-	return false
+	if some == nil {
+		return all
+	}
+	return some
 }

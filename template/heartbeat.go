@@ -2,19 +2,17 @@ package template
 
 import (
 	"context"
-	"log/slog"
-	"time"
 
 	"github.com/braid-go/braid"
 )
 
-// heartbeat logs a sign of life every period until ctx ends, with the number of
-// requests under way. It stands for the work that a service does unasked.
-func heartbeat(ctx context.Context, log *slog.Logger, period time.Duration, requests func() int) error {
+// heartbeat logs a sign of life every so often until ctx ends, with the number
+// of requests under way. It stands for the work that a service does unasked.
+func (s *service) heartbeat(ctx context.Context) error {
 	beats := 0
-	return braid.Every(ctx, period, func(ctx context.Context) error {
+	return braid.Every(ctx, s.cfg.Heartbeat, func(ctx context.Context) error {
 		beats++
-		log.InfoContext(ctx, "beat", "beats", beats, "requests", requests())
+		s.log.InfoContext(ctx, "beat", "beats", beats, "requests", s.web.running())
 		return nil
 	})
 }

@@ -28,11 +28,8 @@ const atOnce = time.Millisecond
 // [*braid.StuckError] that lists what ran.
 func Serve(ctx context.Context, stop *braid.Event, cfg Config, log *slog.Logger, ready func(url string)) error {
 	s := &service{cfg: cfg, log: log, stop: stop, ready: ready}
-	return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
-		// Not in the body: Run can leave a task behind, but not its body.
-		g.Go(s.run, braid.Name("service"))
-		return nil
-	}, braid.Name("main"), braid.Grace(atOnce), braid.OnPanic(braid.AsError), braid.PanicHook(s.logPanic))
+	s.background = []background{{"heartbeat", s.heartbeat}}
+	return s.serve(ctx)
 }
 
 type service struct {
@@ -40,6 +37,24 @@ type service struct {
 	log   *slog.Logger
 	stop  *braid.Event
 	ready func(url string)
+	web   *server
+
+	background []background
+}
+
+// background is a task that runs beside the requests, from when they are
+// accepted until the service stops.
+type background struct {
+	name string
+	run  func(context.Context) error
+}
+
+func (s *service) serve(ctx context.Context) error {
+	return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+		// Not in the body: Run can leave a task behind, but not its body.
+		g.Go(s.run, braid.Name("service"))
+		return nil
+	}, braid.Name("main"), braid.Grace(atOnce), braid.OnPanic(braid.AsError), braid.PanicHook(s.logPanic))
 }
 
 // errStopped is the cause with which the service cancels itself.
@@ -52,38 +67,47 @@ func (s *service) run(ctx context.Context) (err error) {
 	if err != nil {
 		return &startError{err, "name another file with --db"}
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() {
+		err = errors.Join(err, db.Close())
+		if err == nil {
+			s.log.InfoContext(ctx, "stopped")
+		}
+	}()
 
 	listener, err := net.Listen("tcp", s.cfg.HTTP)
 	if err != nil {
 		return &startError{err, "choose another address with --http"}
 	}
-	web := &server{db: db, listener: listener, log: s.log}
-	err = braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
-		url, err := braid.Start(ctx, g, web.run, braid.Name("http"))
-		if err != nil {
-			return err
-		}
-		s.log.InfoContext(ctx, "serving", "url", url, "db", s.cfg.DB)
-		s.ready(url)
-		g.Go(func(ctx context.Context) error {
-			return heartbeat(ctx, s.log, s.cfg.Heartbeat, web.running)
-		}, braid.Name("heartbeat"))
-		g.Go(func(ctx context.Context) error {
-			if err := s.stop.Wait(ctx); err != nil {
-				return err
-			}
-			s.log.InfoContext(ctx, "stopping")
-			g.Cancel(errStopped)
-			return nil
-		}, braid.Name("stop"))
-		return nil
-	}, braid.Grace(s.cfg.Grace), braid.OnPanic(braid.AsError))
-
+	defer func() { _ = listener.Close() }() // again, as a rule
+	s.web = &server{db: db, listener: listener, log: s.log}
+	err = braid.Run(ctx, s.tasks, braid.Grace(s.cfg.Grace), braid.OnPanic(braid.AsError))
 	if _, stuck := errors.AsType[*braid.StuckError](err); stuck {
-		web.giveUp(ctx)
+		s.web.giveUp(ctx)
 	}
 	return err
+}
+
+// tasks starts the tasks of the service, in the order in which they need each
+// other.
+func (s *service) tasks(ctx context.Context, g *braid.Group) error {
+	url, err := braid.Start(ctx, g, s.web.run, braid.Name("http"))
+	if err != nil {
+		return err
+	}
+	for _, b := range s.background {
+		g.Go(b.run, braid.Name(b.name))
+	}
+	g.Go(func(ctx context.Context) error {
+		if err := s.stop.Wait(ctx); err != nil {
+			return err
+		}
+		s.log.InfoContext(ctx, "stopping")
+		g.Cancel(errStopped)
+		return nil
+	}, braid.Name("stop"))
+	s.log.InfoContext(ctx, "serving", "url", url, "db", s.cfg.DB)
+	s.ready(url)
+	return nil
 }
 
 // logPanic logs the panic of a task that is not a request; those are logged by

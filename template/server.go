@@ -25,6 +25,9 @@ const (
 	lastMoment = time.Second
 )
 
+// accepting is the name of the task that accepts connections.
+const accepting = "accept"
+
 // server is the service's HTTP side.
 type server struct {
 	db       *sqlite.DB
@@ -33,47 +36,61 @@ type server struct {
 
 	http     http.Server
 	stopping braid.Event
-	requests *braid.Group
+	work     *braid.Group // the requests
+	failed   error        // why no more connections are accepted; read when the accepting task has ended
 }
 
-// run serves until ctx ends, then takes no new requests and returns when those
-// under way have been answered. It calls ready with its URL.
+// run serves until ctx ends, then takes no new work and returns when what has
+// begun has been answered. It calls ready with its URL.
+//
+// Its two scopes hang below the calling task, where they are seen and waited
+// for, but do not end with its ctx. The inner one holds the requests, and ends
+// when the last has been answered; the outer one answers meanwhile those who
+// ask for more.
 func (s *server) run(ctx context.Context, ready func(url string)) error {
-	// The requests' scope hangs below this task, where it is seen and waited
-	// for, but does not end with its ctx: what has begun may finish.
-	return braid.Run(context.WithoutCancel(ctx), func(requests context.Context, g *braid.Group) error {
-		s.requests = g
-		s.http.Handler = web.New(g, web.Parts{Users: s.db, Ping: s.db.Ping, Log: s.log, Stopping: &s.stopping})
-		s.http.ReadHeaderTimeout = headerTimeout
-		s.http.IdleTimeout = idleTimeout
-		s.http.ErrorLog = log.New(logWriter{ctx, s.log}, "", 0)
-		accept := g.Go(func(context.Context) error {
-			if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		}, braid.Name("accept"))
-		ready(url(s.listener.Addr()))
+	err := braid.Run(context.WithoutCancel(ctx), func(serving context.Context, g *braid.Group) error {
+		err := braid.Run(serving, func(_ context.Context, work *braid.Group) error {
+			s.open(ctx, work, g)
+			accept := g.Go(s.accept, braid.Name(accepting))
+			ready(url(s.listener.Addr()))
 
-		_ = accept.Wait(ctx) // until it fails, which the group reports, or until the service stops
-		s.stopping.Set()
-		s.log.InfoContext(ctx, "draining", "requests", s.running())
-		return s.http.Shutdown(requests)
+			_ = accept.Wait(ctx) // until it fails, or the service stops
+			s.stopping.Set()
+			s.log.InfoContext(ctx, "draining", "requests", s.running())
+			return nil
+		})
+		return errors.Join(err, s.http.Shutdown(serving))
 	})
+	return errors.Join(err, s.failed)
+}
+
+func (s *server) open(ctx context.Context, work, always *braid.Group) {
+	s.work = work
+	s.http.Handler = web.New(work, always, web.Parts{Users: s.db, Ping: s.db.Ping, Log: s.log, Stopping: &s.stopping})
+	s.http.ReadHeaderTimeout = headerTimeout
+	s.http.IdleTimeout = idleTimeout
+	s.http.ErrorLog = log.New(logWriter{ctx, s.log}, "", 0)
+}
+
+// accept takes connections until Shutdown. Its failure is kept, not returned:
+// it would cancel the requests, and there is no need for that.
+func (s *server) accept(context.Context) error {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		s.failed = err
+	}
+	return nil
 }
 
 // running returns how many requests are under way.
-func (s *server) running() int {
-	return s.requests.Statistics().Running - 1 // the other one is "accept"
-}
+func (s *server) running() int { return s.work.Statistics().Running }
 
 // giveUp cancels the requests and waits a last moment for their answers to
 // leave. ctx gives values only.
 func (s *server) giveUp(ctx context.Context) {
-	if s.requests == nil { // it was not even up
+	if s.work == nil { // it was not even up
 		return
 	}
-	s.requests.Cancel(web.ErrGraceOver)
+	s.work.Cancel(web.ErrGraceOver)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastMoment)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // errSecondSignal is the cause of the ctx that [signals] returns.
-var errSecondSignal = errors.New("second signal")
+var errSecondSignal = errors.New("a second signal came before the end")
 
 // signals turns the signals that ask a program to end into what [Serve] takes:
 // the first sets stop, the second ends ctx. The caller must call release, after

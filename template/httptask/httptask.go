@@ -7,9 +7,10 @@
 //
 // # Lifetime
 //
-// [Tasks.Handler] returns when the task has ended, as net/http requires. The
-// group's Run waits for the requests that are under way; a request that comes
-// when the group is cancelled or has ended is refused with status 503.
+// A handler made by [Tasks.Handler] returns when the task has ended, as
+// net/http requires. The group's Run waits for the requests that are under way;
+// a request that comes when the group is cancelled or has ended is refused with
+// status 503.
 //
 // # Panics
 //
@@ -37,8 +38,8 @@ type Options struct {
 	Log *slog.Logger
 
 	// Done is called after each request with the task's ctx and the status
-	// that was sent: 0 if there was no answer because the connection was cut
-	// or taken over. Nil costs nothing, not even a look at the clock.
+	// that was sent: 0 if the connection was cut instead, 101 if it was taken
+	// over. Nil costs nothing, not even a look at the clock.
 	Done func(ctx context.Context, r *http.Request, status int, took time.Duration)
 }
 
@@ -71,58 +72,67 @@ type handler struct {
 	opts  []braid.TaskOption // made once; a request allocates none
 }
 
+// exchange is one request on its way through a task. It is made once a request,
+// with all that would otherwise be allocated piece by piece; and it is not used
+// again, because a handler may keep its ResponseWriter for too long.
+type exchange struct {
+	response
+
+	next http.Handler
+	req  *http.Request
+	task context.Context // set when the handler runs
+}
+
+// run is the task's function.
+func (x *exchange) run(ctx context.Context) error {
+	x.task = ctx
+	x.next.ServeHTTP(&x.response, x.req.WithContext(ctx))
+	return nil
+}
+
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := h.tasks
-	x := response{ResponseWriter: w}
 	var start time.Time
 	if t.done != nil {
 		start = time.Now()
 	}
-	var task context.Context // set when the handler runs
-	err := t.portal.Do(r.Context(), func(ctx context.Context) error {
-		task = ctx
-		h.next.ServeHTTP(&x, r.WithContext(ctx))
-		return nil
-	}, h.opts...)
+	x := &exchange{response: response{ResponseWriter: w}, next: h.next, req: r}
+	err := t.portal.Do(r.Context(), x.run, h.opts...)
 
 	cut := false
 	p, panicked := errors.AsType[*braid.PanicError](err)
 	switch {
-	case task == nil:
-		task = r.Context()
-		refuse(&x)
+	case x.task == nil:
+		// There will be no task: the group ends, or the client has gone already
+		// and reads no answer.
+		x.task = r.Context()
+		problem.Stopping(x.Header()).Write(x)
 	case panicked:
-		cut = t.panicked(task, &x, p)
+		cut = t.panicked(x, p)
 	case x.status == 0:
 		x.status = http.StatusOK // which net/http sends when we return
 	}
 	if t.done != nil {
-		t.done(task, r, x.status, time.Since(start))
+		t.done(x.task, r, x.status, time.Since(start))
 	}
 	if cut {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// refuse answers a request that cannot become a task, because the group ends.
-func refuse(w http.ResponseWriter) {
-	w.Header().Set("Connection", "close")
-	w.Header().Set("Retry-After", "1")
-	problem.New(http.StatusServiceUnavailable, "the service is stopping; try again").Write(w)
-}
-
 // panicked answers a request whose handler has panicked, or reports that the
 // connection must be cut instead.
-func (t *Tasks) panicked(ctx context.Context, w *response, p *braid.PanicError) (cut bool) {
-	if errors.Is(p, http.ErrAbortHandler) {
+func (t *Tasks) panicked(x *exchange, p *braid.PanicError) (cut bool) {
+	if v, ok := p.Value.(error); ok && errors.Is(v, http.ErrAbortHandler) {
 		return true
 	}
-	t.log.LogAttrs(ctx, slog.LevelError, "panic in a handler",
-		slog.Any("panic", p.Value), slog.String("stack", string(p.Stack)))
-	if w.status != 0 {
+	// p.Task is the request's task, or one inside it.
+	t.log.LogAttrs(x.task, slog.LevelError, "panic in a handler",
+		slog.String("task", p.Task), slog.Any("panic", p.Value), slog.String("stack", string(p.Stack)))
+	if x.status != 0 {
 		return true
 	}
-	problem.New(http.StatusInternalServerError, "the service could not do this; its log says why").Write(w)
+	problem.New(http.StatusInternalServerError, "the service could not do this; its log says why").Write(x)
 	return false
 }

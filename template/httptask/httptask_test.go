@@ -280,6 +280,24 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// The log names the task that panicked, which may be one inside the request.
+func TestPanicInAChild(t *testing.T) {
+	g := newScope(t)
+	url, _, log := serve(t, g.Group, func(_ http.ResponseWriter, r *http.Request) {
+		_ = braid.Run(r.Context(), func(_ context.Context, g *braid.Group) error {
+			g.Go(func(context.Context) error { panic("a very bad day") }, braid.Name("child"))
+			return nil
+		}, braid.PanicHook(func(*braid.PanicError) {}))
+	})
+	resp, body := get(t, url)
+	wantProblem(t, resp, body, http.StatusInternalServerError)
+	for _, want := range []string{"task=test/route/child", "TestPanicInAChild"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %q: %s", want, log)
+		}
+	}
+}
+
 // A client must not take the half of an answer for the whole.
 func TestPanicAfterWrite(t *testing.T) {
 	g := newScope(t)

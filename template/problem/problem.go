@@ -30,6 +30,14 @@ func New(status int, detail string) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
+// Stopping returns the Problem of a service that takes no new work, or that has
+// to leave work unfinished, and puts into h what a client should know with it.
+func Stopping(h http.Header) *Problem {
+	h.Set("Connection", "close") // the next request finds another instance
+	h.Set("Retry-After", "1")
+	return New(http.StatusServiceUnavailable, "the service is stopping; try again")
+}
+
 // Error implements error.
 func (p *Problem) Error() string {
 	return strconv.Itoa(p.Status) + " " + p.Title + ": " + p.Detail

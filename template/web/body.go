@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,23 +74,37 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Connection", "close") // rather than read on what nobody wants
 		return nil, tooLarge
 	}
-	// A deadline for the body alone: one for the whole request, as
-	// http.Server.ReadTimeout is, would cut off slow handlers too. A recorder
-	// in a test has no deadlines, which is no reason to fail.
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout))
-	defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
-
+	defer boundRead(w, r)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, tooLarge
-		}
-		// The client broke off, or took too long; if it still listens, it is told.
-		w.Header().Set("Connection", "close")
-		return nil, problem.New(http.StatusBadRequest, "the body did not arrive whole")
+	if err == nil {
+		return body, nil
 	}
-	return body, nil
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, tooLarge
+	}
+	w.Header().Set("Connection", "close") // what else comes is not known to be a request
+	if ctx := r.Context(); ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, problem.New(http.StatusBadRequest, "the body did not arrive whole, or too slowly")
+}
+
+// boundRead makes reads from the client end after bodyTimeout, and when the
+// request's ctx ends, which a read does not look at. The caller calls undo.
+//
+// A deadline for the body alone: one for the whole request, as
+// http.Server.ReadTimeout is, would cut off slow handlers too.
+func boundRead(w http.ResponseWriter, r *http.Request) (undo func()) {
+	rc := http.NewResponseController(w)
+	// Writers that are no connection, as a recorder in a test, have no
+	// deadlines, which is no reason to fail.
+	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout))
+	stop := context.AfterFunc(r.Context(), func() { _ = rc.SetReadDeadline(time.Now()) })
+	return func() {
+		if stop() {
+			_ = rc.SetReadDeadline(time.Time{})
+		}
+	}
 }
 
 // describe says what is wrong with a JSON text, without Go's names for it.

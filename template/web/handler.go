@@ -18,6 +18,15 @@ import (
 // routes.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
+// handler returns h with its errors turned into answers.
+func (s *site) handler(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
 // fail answers with the problem that err stands for.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	ctx := r.Context()
@@ -29,7 +38,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, user.ErrEmailTaken):
 		p = problem.New(http.StatusConflict, "another user has this email address")
 	case ctx.Err() != nil && errors.Is(context.Cause(ctx), ErrGraceOver):
-		p = stopping(w)
+		p = problem.Stopping(w.Header())
 	case ctx.Err() != nil:
 		// The client has gone. Nobody will read this, except one that closed
 		// its sending half only, and the log. 499 is nginx's number for it.

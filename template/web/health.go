@@ -23,7 +23,7 @@ func (s *site) healthz(w http.ResponseWriter, _ *http.Request) error {
 // stops, and not while the store does not answer.
 func (s *site) readyz(w http.ResponseWriter, r *http.Request) error {
 	if s.Stopping.IsSet() {
-		return stopping(w)
+		return problem.Stopping(w.Header())
 	}
 	err := braid.Timeout(r.Context(), pingTimeout, func(ctx context.Context) error {
 		return s.Ping(ctx)

@@ -66,5 +66,5 @@ func TestUnmatched(t *testing.T) {
 			t.Errorf("%s %s: Allow %q, want %q", c.method, c.path, got, c.allow)
 		}
 	}
-	s.logged(`task="test/unmatched"`)
+	s.logged("task=test/unmatched")
 }

@@ -29,43 +29,51 @@ const everything = "/"
 
 type site struct {
 	Parts
-	mux   *http.ServeMux
-	tasks *httptask.Tasks
+	mux *http.ServeMux
+
+	work   *httptask.Tasks // for what a stopping service waits for
+	always *httptask.Tasks // for what it answers to the last
 }
 
-// New returns the handler of all routes. It runs each request as a task of g.
-func New(g *braid.Group, p Parts) http.Handler {
+// New returns the handler of all routes. Requests for work are tasks of work,
+// which ends when a stopping service has done what it had begun. Requests about
+// the service's health are tasks of always, and so are the refusals of more
+// work: however many of them come, they hold up nobody.
+func New(work, always *braid.Group, p Parts) http.Handler {
+	opts := httptask.Options{Log: p.Log, Done: logged(p.Log)}
 	s := &site{
-		Parts: p,
-		mux:   http.NewServeMux(),
-		tasks: httptask.New(g, httptask.Options{Log: p.Log, Done: logged(p.Log)}),
+		Parts:  p,
+		mux:    http.NewServeMux(),
+		work:   httptask.New(work, opts),
+		always: httptask.New(always, opts),
 	}
-	s.work("GET /{$}", hello)
-	s.work("GET /{name}", hello)
-	s.work("GET /delay/{ms}", delay)
-	s.work("POST /users", s.createUser)
-	s.work("GET /users", s.listUsers)
-	s.work("GET /users/{id}", s.getUser)
-	s.work("PUT /users/{id}", s.replaceUser)
-	s.work("DELETE /users/{id}", s.deleteUser)
-	s.work(everything, s.unmatched)
-	s.route("GET /healthz", s.healthz)
-	s.route("GET /readyz", s.readyz)
+	s.route("GET /{$}", hello)
+	s.route("GET /{name}", hello)
+	s.route("GET /delay/{ms}", delay)
+	s.route("POST /users", s.createUser)
+	s.route("GET /users", s.listUsers)
+	s.route("GET /users/{id}", s.getUser)
+	s.route("PUT /users/{id}", s.replaceUser)
+	s.route("DELETE /users/{id}", s.deleteUser)
+	s.route(everything, s.unmatched)
+	s.mux.Handle("GET /healthz", s.always.Handler("GET /healthz", s.handler(s.healthz)))
+	s.mux.Handle("GET /readyz", s.always.Handler("GET /readyz", s.handler(s.readyz)))
 	return s.mux
 }
 
-// work adds a route that takes no new requests when the service stops.
-func (s *site) work(pattern string, h handler) { s.route(pattern, s.refuseWhenStopping(h)) }
-
-// route adds a route whose requests are tasks named by its pattern.
+// route adds a route for work. Each request is a task named by the pattern.
 func (s *site) route(pattern string, h handler) {
 	name := strings.TrimSuffix(pattern, "{$}")
 	if pattern == everything {
 		name = "unmatched"
 	}
-	s.mux.Handle(pattern, s.tasks.Handler(name, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
-			s.fail(w, r, err)
+	work := s.work.Handler(name, s.handler(h))
+	refuse := s.always.Handler(name, s.handler(refuse))
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if s.Stopping.IsSet() {
+			refuse.ServeHTTP(w, r)
+			return
 		}
-	})))
+		work.ServeHTTP(w, r)
+	})
 }

@@ -54,7 +54,7 @@ func start(t *testing.T, changes ...func(*web.Parts)) *site {
 		}, braid.Name("test"))
 	}()
 	s.group = <-made
-	srv := httptest.NewServer(web.New(s.group, s.parts))
+	srv := httptest.NewServer(web.New(s.group, s.group, s.parts))
 	s.url = srv.URL
 	t.Cleanup(func() {
 		srv.Close()
