@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/braid-go/braid/braidtest"
 	"github.com/braid-go/braid/internal/conformance"
 	"github.com/braid-go/braid/internal/schedtest"
 )
@@ -13,6 +14,7 @@ import (
 // The conformance suite on goroutines, in real time.
 func TestConformanceGoroutines(t *testing.T) {
 	conformance.Test(t, func(t *testing.T, body func(context.Context)) {
+		braidtest.CheckLeaks(t)
 		body(t.Context())
 	})
 }
@@ -20,6 +22,7 @@ func TestConformanceGoroutines(t *testing.T) {
 // The conformance suite on goroutines, in virtual time.
 func TestConformanceSynctest(t *testing.T) {
 	conformance.Test(t, func(t *testing.T, body func(context.Context)) {
+		braidtest.CheckLeaks(t)
 		synctest.Test(t, func(t *testing.T) { body(t.Context()) })
 	})
 }
@@ -27,6 +30,7 @@ func TestConformanceSynctest(t *testing.T) {
 // The conformance suite on one thread, first in, first out.
 func TestConformanceFIFO(t *testing.T) {
 	conformance.Test(t, func(t *testing.T, body func(context.Context)) {
+		braidtest.CheckLeaks(t)
 		schedtest.New(0).Run(t.Context(), body)
 	})
 }
@@ -34,6 +38,7 @@ func TestConformanceFIFO(t *testing.T) {
 // The conformance suite on one thread, in virtual time.
 func TestConformanceFIFOSynctest(t *testing.T) {
 	conformance.Test(t, func(t *testing.T, body func(context.Context)) {
+		braidtest.CheckLeaks(t)
 		synctest.Test(t, func(t *testing.T) { schedtest.New(0).Run(t.Context(), body) })
 	})
 }
@@ -43,6 +48,7 @@ func TestConformanceSwitching(t *testing.T) {
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprintf("seed=%d", seed+1), func(t *testing.T) {
 			conformance.Test(t, func(t *testing.T, body func(context.Context)) {
+				braidtest.CheckLeaks(t)
 				synctest.Test(t, func(t *testing.T) { schedtest.New(seed+1).Run(t.Context(), body) })
 			})
 		})

@@ -67,12 +67,12 @@ const (
 // link is where a tree of nodes hangs on a context that is not braid's:
 // it gives values, and its end ends node and so everything below.
 type link struct {
-	ctx   context.Context // values; and cancellation, unless this link was made by a Shield
-	node  *node           // the node that hangs on ctx; nil if ctx cannot end
-	up    *link           // the link above, if ctx itself comes from a braid context
-	sched sched.Scheduler // nil: goroutines
-	live  bool            // ctx, or the context of a link above, can end
-	stop  func() bool
+	ctx   context.Context   // values; and cancellation, unless this link was made by a Shield
+	node  *node             // the node that hangs on ctx; nil if ctx cannot end
+	up    *link             // the link above, if ctx itself comes from a braid context
+	sched sched.Scheduler   // nil: goroutines
+	live  bool              // ctx, or the context of a link above, can end
+	ear   *ear              // listens to ctx for node; nil if node is
 	limit time.Time         // the deadline in force; zero if there is none
 	until time.Time         // the limit of the shield around; zero if there is none
 	hook  func(*PanicError) // hears of panics in the groups below; nil for the default
@@ -205,8 +205,7 @@ func (n *node) hang(ctx context.Context, up *node) {
 		up.adopt(n)
 	}
 	if ctx.Done() != nil {
-		l.live = true
-		l.stop = context.AfterFunc(ctx, func() { n.cancel(fromForeign(ctx)) })
+		l.live, l.ear = true, &ear{}
 	}
 }
 
@@ -217,7 +216,7 @@ func (n *node) own(change func(*link)) {
 		return
 	}
 	l := *n.link
-	l.node, l.stop, l.up = nil, nil, n.link
+	l.node, l.ear, l.up = nil, nil, n.link
 	change(&l)
 	n.link = &l
 }
@@ -264,9 +263,7 @@ func (n *node) drop(c *node) {
 
 // detach ends the scope: it leaves the tree, and whoever still holds the context sees it done.
 func (n *node) detach() {
-	if l := n.link; l.node == n && l.stop != nil {
-		l.stop()
-	}
+	n.link.hangUp(n)
 	if up := n.up; up != nil {
 		up.mu.Lock()
 		up.drop(n)
@@ -328,6 +325,48 @@ func (n *node) cancelled() *cancellation {
 	return nil
 }
 
+// ear is the registration with a foreign context. It is made when somebody first waits for the end of a scope below:
+// asking a context of net/http to call back costs more than all else that makes a request a task,
+// and most requests never wait.
+type ear struct {
+	on   atomic.Bool
+	mu   sync.Mutex
+	stop func() bool // guarded by mu
+	deaf bool        // guarded by mu: the scope is over
+}
+
+// listen makes sure that the end of all foreign contexts above is heard. No lock of a node is held.
+func (l *link) listen() {
+	for ; l != nil && l.live; l = l.up {
+		if e := l.ear; e != nil && !e.on.Load() {
+			e.listen(l.ctx, l.node)
+		}
+	}
+}
+
+func (e *ear) listen(ctx context.Context, n *node) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.deaf || e.on.Load() {
+		return
+	}
+	e.on.Store(true)
+	e.stop = context.AfterFunc(ctx, func() { n.cancel(fromForeign(ctx)) })
+}
+
+// hangUp ends the registration of n, whose scope is over.
+func (l *link) hangUp(n *node) {
+	if l.node != n || l.ear == nil {
+		return
+	}
+	l.ear.mu.Lock()
+	defer l.ear.mu.Unlock()
+	l.ear.deaf = true
+	if l.ear.stop != nil {
+		l.ear.stop()
+	}
+}
+
 // poll looks at the foreign contexts above, the highest first.
 // Their end reaches us through context.AfterFunc, that is, on another goroutine and a little later;
 // code that cancels a context and then makes a call with it must see it cancelled.
@@ -348,6 +387,7 @@ func (n *node) Deadline() (time.Time, bool) {
 
 // Done implements context.Context.
 func (n *node) Done() <-chan struct{} {
+	n.link.listen()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	w := n.watched()
@@ -403,6 +443,13 @@ func (n *node) AfterFunc(f func()) func() bool {
 	return func() bool { return n.removeCall(c) }
 }
 
+// onCancel calls f when the scope ends, at once if it has.
+func (n *node) onCancel(f func()) {
+	if !n.addCall(&call{f: f}) {
+		f()
+	}
+}
+
 // call is a function to call at cancellation.
 type call struct {
 	f          func()
@@ -436,6 +483,7 @@ func (c *call) splice(d *call) *call {
 
 // addCall registers c, unless the scope has ended already.
 func (n *node) addCall(c *call) bool {
+	n.link.listen()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.rec.Load() != nil {

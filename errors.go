@@ -45,7 +45,13 @@ type TaskError struct {
 	Err  error
 }
 
-func (e *TaskError) Error() string { return "task " + e.Task + ": " + e.Err.Error() }
+// Error names the task, unless all that it passes on are failures of tasks below it, which name it in their paths.
+func (e *TaskError) Error() string {
+	if ge, ok := e.Err.(*GroupError); ok && ge.below(e.Task) {
+		return ge.Error()
+	}
+	return "task " + e.Task + ": " + e.Err.Error()
+}
 
 // Unwrap returns what the task returned.
 func (e *TaskError) Unwrap() error { return e.Err }
@@ -64,6 +70,25 @@ type GroupError struct {
 // Unwrap returns the failures: [*TaskError], [*StuckError] or [*PanicError],
 // and at the end the cause of the parent's cancellation if that came first.
 func (e *GroupError) Unwrap() []error { return e.errs }
+
+// below reports whether all failures in e are of tasks below the one at path.
+func (e *GroupError) below(path string) bool {
+	for _, err := range e.errs {
+		switch err := err.(type) {
+		case *TaskError:
+			if !strings.HasPrefix(err.Task, path+"/") {
+				return false
+			}
+		case *PanicError:
+			if !strings.HasPrefix(err.Task, path+"/") {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 func (e *GroupError) Error() string {
 	var b strings.Builder

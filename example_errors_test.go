@@ -52,7 +52,7 @@ func ExampleGroupError_is() {
 	fmt.Println(err)
 	// Output:
 	// true true prices.csv
-	// task main/load: task main/load/open: open prices.csv: file does not exist
+	// task main/load/open: open prices.csv: file does not exist
 }
 
 // The error says how many tasks never ran because of the failure: work that nobody has done, and nobody has begun.

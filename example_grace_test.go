@@ -88,3 +88,25 @@ func ExampleOnStuck() {
 	}))
 	// Output: stuck: main (the body of Run)
 }
+
+// Unfinished tells at any time who is still there, for a program that is asked to end at once.
+func ExampleGroup_Unfinished() {
+	_ = braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
+		var gate braid.Event
+		gate.SetName("gate")
+		g.Go(gate.Wait, braid.Name("visitor"))
+		for gate.Statistics().Waiting == 0 {
+			if err := braid.Yield(ctx); err != nil {
+				return err
+			}
+		}
+		for _, t := range g.Unfinished() {
+			fmt.Println(t.Path, t.Waiting)
+		}
+		gate.Set()
+		return nil
+	}, braid.Name("main"))
+	// Output:
+	// main (the body of Run)
+	// main/visitor event.Wait gate
+}

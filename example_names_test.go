@@ -24,7 +24,7 @@ func ExampleName() {
 	fmt.Println(err)
 	// Output:
 	// import shop/import
-	// task shop/import: task shop/import/batch/row-7: no such article
+	// task shop/import/batch/row-7: no such article
 }
 
 // Current finds the task in its ctx, however deep in the calls: a log line needs nothing else to say whose it is.

@@ -17,7 +17,7 @@ import (
 // their order and the Statistics must be those of the model.
 
 const (
-	maxSteps = 150
+	maxSteps = 100
 
 	// together, in the first byte of a step, says that the tasks do not run before the next step:
 	// both happen in the same moment.
@@ -44,8 +44,7 @@ func playSteps(t *testing.T, ctx context.Context, program []byte, s *subject, m 
 		what := step(code&^together, arg)
 		history = append(history, what)
 		if code&together == 0 {
-			s.settle(ctx)
-			m.settle()
+			s.settle(ctx, m.settle()+1)
 		}
 		if !verify(what) {
 			break
@@ -55,8 +54,7 @@ func playSteps(t *testing.T, ctx context.Context, program []byte, s *subject, m 
 		h.Cancel(errStopped)
 		m.cancel(m.calls[i])
 	}
-	s.settle(ctx)
-	m.settle()
+	s.settle(ctx, m.settle()+1)
 	verify("cancelling all")
 }
 

@@ -23,7 +23,7 @@ func (g *Group) graceOver() {
 	if over {
 		return
 	}
-	e := &StuckError{Group: g.Path(), Grace: g.grace, Tasks: g.unfinished()}
+	e := &StuckError{Group: g.Path(), Grace: g.grace, Tasks: g.Unfinished()}
 	if g.onStuck != nil {
 		g.onStuck(e)
 	}
@@ -36,8 +36,9 @@ func (g *Group) graceOver() {
 	g.node.mu.Unlock()
 }
 
-// unfinished lists the tasks below g that have not ended, the outer ones first.
-func (g *Group) unfinished() []StuckTask {
+// Unfinished lists the tasks below g that have not ended, those in nested scopes included, the outer ones first,
+// and the body if it runs: what the end of a [Grace] reports, at any time. It is a snapshot.
+func (g *Group) Unfinished() []StuckTask {
 	g.node.mu.Lock()
 	defer g.node.mu.Unlock()
 	var list []StuckTask

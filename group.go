@@ -97,6 +97,7 @@ type GroupStatistics struct {
 
 // Statistics returns a snapshot of the group.
 func (g *Group) Statistics() GroupStatistics {
+	_ = g.node.cancelled() // hears of the parent's end, if it has not yet
 	g.node.mu.Lock()
 	defer g.node.mu.Unlock()
 	s := GroupStatistics{
@@ -130,14 +131,19 @@ func (g *Group) Go(fn func(context.Context) error, opts ...TaskOption) *Handle {
 }
 
 func (g *Group) newTask(fn func(context.Context) error, opts []TaskOption) *Handle {
+	h := &Handle{}
+	g.prepare(h, fn, opts)
+	return h
+}
+
+func (g *Group) prepare(h *Handle, fn func(context.Context) error, opts []TaskOption) {
 	if fn == nil {
 		panic("braid: a task needs a function; the one given to group " + g.Path() + " is nil")
 	}
-	h := &Handle{group: g, fn: fn, entry: entryOf(fn)}
+	h.group, h.fn, h.entry = g, fn, entryOf(fn)
 	for _, o := range opts {
 		o.applyTask(h)
 	}
-	return h
 }
 
 // Go starts fn as a task of g and returns a handle that gives its result. Everything said at [Group.Go] holds.

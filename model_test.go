@@ -57,12 +57,14 @@ func (m *model) cancel(c *modelCall) {
 	}
 }
 
-func (m *model) settle() {
-	for len(m.ready) > 0 {
+// settle lets all calls run until none can go on, and returns how many did.
+func (m *model) settle() (n int) {
+	for ; len(m.ready) > 0; n++ {
 		c := m.ready[0]
 		m.ready = m.ready[1:]
 		c.next()
 	}
+	return n
 }
 
 func (m *model) end(c *modelCall, result string) {
@@ -439,10 +441,9 @@ func (s *subject) begin(run func(ctx context.Context) string) {
 	}))
 }
 
-// settle lets all tasks run until none can go on. Each Yield lets one round of them run,
-// and a call takes part in two at most.
-func (s *subject) settle(ctx context.Context) {
-	for range 2*len(s.calls) + 2 {
+// settle lets the tasks run n times. Each Yield lets all run that can, so it is more than enough.
+func (s *subject) settle(ctx context.Context, n int) {
+	for range n {
 		_ = braid.Yield(ctx)
 	}
 }

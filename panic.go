@@ -12,7 +12,7 @@ import (
 // A value that a Run further in has panicked with is passed on as it is: its task and stack are the ones that count,
 // and the hook has heard of it.
 func (g *Group) caught(path string, v any, tell bool) *PanicError {
-	pe, ok := v.(*PanicError)
+	pe, ok := lowered(v)
 	if !ok {
 		pe = &PanicError{Task: path, Value: v, Stack: debug.Stack()}
 		if tell {
@@ -51,7 +51,7 @@ func (e *PanicError) raise(others ...error) *PanicError {
 
 // asPanic makes a PanicError of a value recovered in a call that is no task of its own.
 func asPanic(ctx context.Context, v any) *PanicError {
-	if pe, ok := v.(*PanicError); ok {
+	if pe, ok := lowered(v); ok {
 		return pe
 	}
 	pe := &PanicError{Value: v, Stack: debug.Stack()}
@@ -59,4 +59,15 @@ func asPanic(ctx context.Context, v any) *PanicError {
 		pe.Task = t.Path()
 	}
 	return pe
+}
+
+// lowered returns the PanicError that a Run further in panicked with, as it was before that.
+func lowered(v any) (*PanicError, bool) {
+	pe, ok := v.(*PanicError)
+	if ok && pe.raised {
+		c := *pe
+		c.raised = false
+		pe = &c
+	}
+	return pe, ok
 }

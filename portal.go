@@ -59,7 +59,9 @@ func Submit[T any](p *Portal, fn func(context.Context) (T, error), opts ...TaskO
 // Afterwards Do returns when fn does.
 func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ...TaskOption) error {
 	g := p.group
-	h := g.newTask(fn, opts)
+	t := &visitor{}
+	h := &t.Handle
+	g.prepare(h, fn, opts)
 	if err := enter(ctx, "portal.Do", p); err != nil {
 		return err
 	}
@@ -71,12 +73,12 @@ func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ..
 	lent := g.lend(me) // for all of the call: fn needs the slot if me is in the same group
 	defer g.restore(ctx, me, lent)
 
-	h.below(ctx, g)
+	t.below(ctx, g)
 	if err := g.enlist(ctx, h); err != nil {
 		return err
 	}
 	if h.node.inline {
-		return h.runHere(ctx)
+		return h.runHere()
 	}
 	return h.runThere(ctx)
 }
@@ -91,22 +93,28 @@ func unlessDone(ctx context.Context, fn func(context.Context) error) func(contex
 	}
 }
 
-// below gives h, a task of g, the values and the end of ctx besides those of g.
-func (h *Handle) below(ctx context.Context, g *Group) {
+// visitor is a task that came through Do, in one piece with the link to its caller's ctx.
+type visitor struct {
+	Handle
+	link link
+	ear  ear
+}
+
+// below gives v, a task of g, the values and the end of ctx besides those of g.
+func (v *visitor) below(ctx context.Context, g *Group) {
 	up := g.node.link
-	l := &link{ctx: ctx, node: &h.node, up: up, sched: up.sched, live: up.live, limit: up.limit, until: up.until, hook: up.hook}
-	if ctx.Done() != nil {
-		l.live = true
+	v.link = link{ctx: ctx, node: &v.node, up: up, ear: &v.ear, sched: up.sched, live: true, limit: up.limit, until: up.until, hook: up.hook}
+	if when, ok := ctx.Deadline(); ok && (up.limit.IsZero() || when.Before(up.limit)) {
+		v.link.limit = when
 	}
-	if when, ok := ctx.Deadline(); ok && (l.limit.IsZero() || when.Before(l.limit)) {
-		l.limit = when
-	}
-	h.node.link = l
+	v.node.link = &v.link
 }
 
 // enlist makes h a member of its group, waiting for a slot if need be.
 func (g *Group) enlist(ctx context.Context, h *Handle) error {
-	h.ask().report = func(error) bool { return true }
+	if !h.node.inline {
+		h.ask().report = func(error) bool { return true }
+	}
 	if g.limit > 0 {
 		return g.admit(ctx, h)
 	}
@@ -121,17 +129,10 @@ func (g *Group) enlist(ctx context.Context, h *Handle) error {
 }
 
 // runHere runs an admitted task on the calling goroutine.
-func (h *Handle) runHere(ctx context.Context) (err error) {
+func (h *Handle) runHere() (err error) {
 	g := h.group
-	var stop func() bool
-	if ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, func() { h.node.cancel(fromForeign(ctx)) })
-	}
 	returned := false
 	defer func() {
-		if stop != nil {
-			stop()
-		}
 		if !returned {
 			if v := recover(); v != nil {
 				h.panicked(v)
@@ -140,6 +141,7 @@ func (h *Handle) runHere(ctx context.Context) (err error) {
 				h.failed(ErrGoexit)
 			}
 		}
+		h.node.link.hangUp(&h.node)
 		g.node.mu.Lock()
 		g.leave(h)
 		g.dispatch()
@@ -153,8 +155,8 @@ func (h *Handle) runHere(ctx context.Context) (err error) {
 
 // runThere waits for a task that another scheduler runs, and cancels it when ctx ends.
 func (h *Handle) runThere(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { h.node.cancel(fromForeign(ctx)) })
-	defer stop()
+	h.node.link.listen()
+	defer h.node.link.hangUp(&h.node)
 	_ = h.await(context.WithoutCancel(ctx))
 	if te, ok := h.err.(*TaskError); ok && te.Task == h.Path() {
 		return te.Err

@@ -77,13 +77,13 @@ func (g *Group) open(ctx context.Context, entry uintptr) {
 		ctx = &owner.node
 	}
 	g.node.kind = kindGroup
+	g.node.attach(ctx, owner)
 	if g.limit > 0 {
-		g.node.addCall(&call{f: g.dropQueued})
+		g.node.onCancel(g.dropQueued)
 	}
 	if g.grace > 0 {
-		g.node.addCall(&call{f: g.startGrace})
+		g.node.onCancel(g.startGrace)
 	}
-	g.node.attach(ctx, owner)
 	if g.hook != nil {
 		g.node.own(func(l *link) { l.hook = g.hook })
 	}

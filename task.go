@@ -82,7 +82,7 @@ func (h *Handle) ask() *extra {
 }
 
 // counts reports whether it matters to the group's result that h never ran.
-func (h *Handle) counts() bool { return h.extra == nil || h.extra.report == nil }
+func (h *Handle) counts() bool { return !h.node.inline && (h.extra == nil || h.extra.report == nil) }
 
 // admitted tells whoever waits for h to get a slot that it has one, or never will. group.node.mu is held.
 func (h *Handle) admitted() {

@@ -95,6 +95,7 @@ func (w *waiter) waitCtx(ctx context.Context) error {
 }
 
 func (w *waiter) waitNode(n *node) error {
+	n.link.listen()
 	var c *call
 	if !n.parked.CompareAndSwap(nil, &w.parker) {
 		c = &call{f: func() { sched.Unpark(&w.parker) }}

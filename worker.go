@@ -120,8 +120,10 @@ func (h *Handle) panicked(v any) {
 	h.settle(Panicked)
 }
 
+// reported tells whoever asked how h ended, and says whether they have taken the failure.
+// The caller of an inline task has it anyway.
 func (h *Handle) reported(err error) bool {
-	return h.extra != nil && h.extra.report != nil && h.extra.report(err)
+	return h.node.inline || h.extra != nil && h.extra.report != nil && h.extra.report(err)
 }
 
 // missed notes that a member did not do its work because the group was cancelled.

@@ -26,6 +26,7 @@ func cases() []testCase {
 	for _, file := range [][]testCase{scopeCases, designCases, cornerCases} {
 		all = append(all, file...)
 	}
+	all = append(all, togetherCases()...)
 	return append(all, primitiveCases()...)
 }
 

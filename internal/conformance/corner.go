@@ -77,7 +77,7 @@ var cornerCases = []testCase{
 			until(t, ctx, "both wait", func() bool { return a.Waiting() == "run.Join" && b.Waiting() == "run.Join" })
 			return errors.New("bad")
 		}, braid.Name("scope"))
-		wantFailures(t, err, "task scope: bad", "task scope/b: task scope/b/leaf: worse")
+		wantFailures(t, err, "task scope: bad", "task scope/b/leaf: worse")
 	}},
 	{"C a spawned task runs, with its ctx done if the cancel came first", func(t *testing.T, ctx context.Context) {
 		var ran bool

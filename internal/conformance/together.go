@@ -26,16 +26,10 @@ func giveInt(v int) intFunc { return func(context.Context) (int, error) { return
 
 func failInt(err error) intFunc { return func(context.Context) (int, error) { return 0, err } }
 
-// forever waits until ctx ends, and returns why it did.
-func forever(ctx context.Context) error { return (&braid.Event{}).Wait(ctx) }
-
-// quiet is for scopes in which something panics.
-func quiet() braid.RunOption { return braid.PanicHook(func(*braid.PanicError) {}) }
-
 // quietly runs body in a scope in which something panics. Its panics are caught inside.
 func quietly(t *testing.T, ctx context.Context, body func(ctx context.Context)) {
 	t.Helper()
-	scope(t, ctx, func(ctx context.Context, _ *braid.Group) { body(ctx) }, quiet())
+	scope(t, ctx, func(ctx context.Context, _ *braid.Group) { body(ctx) }, quiet)
 }
 
 // hanger is a function that does not end before its ctx does, and takes a while to clean up then.
@@ -113,10 +107,11 @@ var gatherCases = []testCase{
 		wantList(t, "results", got, 1, 1, 1)
 	}},
 	{"Gather: a failure cancels the others, joins them, and says which function it was", func(t *testing.T, ctx context.Context) {
-		var h hanger
+		var a, b hanger
 		boom := errors.New("boom")
-		got, err := braid.Gather(ctx, h.runInt, h.thenInt(failInt(boom)), h.runInt)
-		h.joined(t, "the other")
+		got, err := braid.Gather(ctx, a.runInt, a.thenInt(b.thenInt(failInt(boom))), b.runInt)
+		a.joined(t, "the one before")
+		b.joined(t, "the one behind")
 		want(t, "there are results", got != nil, false)
 		var ge *braid.GroupError
 		if !errors.As(err, &ge) || len(ge.Unwrap()) != 1 {

@@ -215,7 +215,10 @@ var raceEndCases = []testCase{
 			c := begin(g, func(ctx context.Context) error {
 				v, err := braid.FirstSuccess(ctx,
 					func(ctx context.Context) (int, error) { return 1, gate.Wait(ctx) },
-					func(ctx context.Context) (int, error) { failing.Resolve(braid.Current(ctx)); return 2, errors.New("boom") })
+					func(ctx context.Context) (int, error) {
+						failing.Resolve(braid.Current(ctx))
+						return 2, errors.New("boom")
+					})
 				want(t, "the value", v, 1)
 				return err
 			})
@@ -244,7 +247,10 @@ var raceEndCases = []testCase{
 		v, err := braid.FirstSuccess(ctx,
 			after(&two, third),
 			func(ctx context.Context) (int, error) { one.Resolve(braid.Current(ctx)); return 9, first },
-			func(ctx context.Context) (int, error) { two.Resolve(braid.Current(ctx)); return after(&one, second)(ctx) })
+			func(ctx context.Context) (int, error) {
+				two.Resolve(braid.Current(ctx))
+				return after(&one, second)(ctx)
+			})
 		want(t, "the value", v, 0)
 		var ge *braid.GroupError
 		if !errors.As(err, &ge) || len(ge.Unwrap()) != 3 {
