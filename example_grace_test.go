@@ -101,12 +101,12 @@ func ExampleGroup_Unfinished() {
 			}
 		}
 		for _, t := range g.Unfinished() {
-			fmt.Println(t.Path, t.Waiting)
+			fmt.Printf("%s: %q\n", t.Path, t.Waiting)
 		}
 		gate.Set()
 		return nil
 	}, braid.Name("main"))
 	// Output:
-	// main (the body of Run)
-	// main/visitor event.Wait gate
+	// main (the body of Run): ""
+	// main/visitor: "event.Wait gate"
 }

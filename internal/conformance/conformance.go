@@ -27,6 +27,7 @@ func cases() []testCase {
 		all = append(all, file...)
 	}
 	all = append(all, togetherCases()...)
+	all = append(all, timeCases()...)
 	return append(all, primitiveCases()...)
 }
 
