@@ -52,7 +52,7 @@ func stream[T any](ctx context.Context, name string, start func(g *Group) func(c
 			next := start(g)
 			for {
 				r, err := next(ctx)
-				if err == ErrShutdown { //nolint:errorlint // compared as Get returns it
+				if err == ErrShutdown {
 					return nil
 				}
 				if err != nil {

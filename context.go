@@ -272,22 +272,21 @@ func (n *node) detach() {
 	n.cancel(ended)
 }
 
-// cancel ends the scope and everything below it, and reports whether this call did it. No mu is held by the caller.
-func (n *node) cancel(rec *cancellation) bool {
+// cancel ends the scope and everything below it, unless it has ended. No mu is held by the caller.
+func (n *node) cancel(rec *cancellation) {
 	var calls *call
-	ok := n.mark(rec, &calls)
+	n.mark(rec, &calls)
 	for calls != nil {
 		calls = calls.fire()
 	}
-	return ok
 }
 
 // mark does the work of cancel under the locks of the subtree, and collects the functions to call without them.
-func (n *node) mark(rec *cancellation, calls **call) bool {
+func (n *node) mark(rec *cancellation, calls **call) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.rec.Load() != nil {
-		return false
+		return
 	}
 	n.rec.Store(rec)
 	if w := n.watch; w != nil {
@@ -310,7 +309,6 @@ func (n *node) mark(rec *cancellation, calls **call) bool {
 			}
 		}
 	}
-	return true
 }
 
 // cancelled returns why the scope is cancelled, or nil.

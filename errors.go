@@ -194,17 +194,20 @@ type PanicError struct {
 // Error names the task and the value. In a PanicError that Run panics with, the original stack follows,
 // because the stack that Go prints for such a panic is the one of Run.
 func (e *PanicError) Error() string {
-	s := fmt.Sprintf("panic: %v", e.Value)
+	var b strings.Builder
 	if e.Task != "" {
-		s = fmt.Sprintf("task %s panicked: %v", e.Task, e.Value)
+		fmt.Fprintf(&b, "task %s panicked: %v", e.Task, e.Value)
+	} else {
+		fmt.Fprintf(&b, "panic: %v", e.Value)
 	}
 	if e.raised {
 		for _, o := range e.Others {
-			s += "\nalso failed: " + o.Error()
+			b.WriteString("\nalso failed: " + o.Error())
 		}
-		s += "\n\n" + string(e.Stack)
+		b.WriteString("\n\n")
+		b.Write(e.Stack)
 	}
-	return s
+	return b.String()
 }
 
 // Unwrap returns the value if it is an error, and all that failed besides.

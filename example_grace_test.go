@@ -38,12 +38,12 @@ func ExampleStuckError() {
 	outbox := braid.NewQueue[string](0)
 	outbox.SetName("outbox")
 	err := braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
-		g.Go(func(ctx context.Context) error {
+		mailer := g.Go(func(ctx context.Context) error {
 			return braid.Shield(ctx, time.Hour, func(ctx context.Context) error {
 				return outbox.Put(ctx, "goodbye")
 			})
 		}, braid.Name("mailer"))
-		for outbox.Statistics().Putting == 0 {
+		for mailer.Waiting() == "" {
 			if err := braid.Yield(ctx); err != nil {
 				return err
 			}
@@ -94,8 +94,8 @@ func ExampleGroup_Unfinished() {
 	_ = braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
 		var gate braid.Event
 		gate.SetName("gate")
-		g.Go(gate.Wait, braid.Name("visitor"))
-		for gate.Statistics().Waiting == 0 {
+		visitor := g.Go(gate.Wait, braid.Name("visitor"))
+		for visitor.Waiting() == "" {
 			if err := braid.Yield(ctx); err != nil {
 				return err
 			}

@@ -248,7 +248,7 @@ func ExampleHandle_Waiting() {
 			_, err := jobs.Get(ctx)
 			return err
 		})
-		for jobs.Statistics().Getting == 0 {
+		for worker.Waiting() == "" { // until it has come so far
 			if err := braid.Yield(ctx); err != nil {
 				return err
 			}

@@ -210,6 +210,7 @@ func (g *Group) admit(ctx context.Context, h *Handle) error {
 		return ErrClosed
 	case notStarted:
 		return ErrNotStarted
+	case spawned:
 	}
 	if h.State() == Queued {
 		err := w.wait(ctx, &sched.Wait{Op: "group.GoWait", Object: &sched.Object{Kind: "group", Name: g.Path()}})

@@ -91,7 +91,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 		wake.unpark()
 		return nil
 	}
-	p := q.park(&q.putters, ctx, v)
+	p := q.park(ctx, &q.putters, v)
 	err := p.w.wait(ctx, q.why("queue", "queue.Put"))
 	served := q.unpark(&q.putters, p, err)
 	q.free(p)
@@ -106,7 +106,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 }
 
 // park makes the caller wait in l. mu is held, and released.
-func (q *Queue[T]) park(l *pending[T], ctx context.Context, v T) *pend[T] {
+func (q *Queue[T]) park(ctx context.Context, l *pending[T], v T) *pend[T] {
 	p, _ := q.spare.Get().(*pend[T])
 	if p == nil {
 		p = &pend[T]{}
@@ -204,7 +204,7 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 		q.mu.Unlock()
 		return zero, ErrShutdown
 	}
-	g := q.park(&q.getters, ctx, zero)
+	g := q.park(ctx, &q.getters, zero)
 	err := g.w.wait(ctx, q.why("queue", "queue.Get"))
 	served := q.unpark(&q.getters, g, err)
 	v, rank := g.item, g.rank
@@ -366,7 +366,7 @@ func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {
 			v, err := q.Get(ctx)
-			if err == ErrShutdown { //nolint:errorlint // compared as Get returns it
+			if err == ErrShutdown {
 				return
 			}
 			if !yield(v, err) || err != nil {

@@ -2,6 +2,7 @@ package braid
 
 import (
 	"context"
+	"slices"
 
 	"github.com/braid-go/braid/internal/sched"
 )
@@ -146,7 +147,7 @@ func (g *Group) close(ctx context.Context) error {
 	if len(errs) > 0 {
 		e := &GroupError{Group: path, NotStarted: notStarted, errs: errs}
 		if byParent && cause != nil {
-			e.errs, e.parent = append(errs[:len(errs):len(errs)], cause), rec
+			e.errs, e.parent = slices.Concat(errs, []error{cause}), rec
 		}
 		return e
 	}

@@ -317,8 +317,11 @@ func (h *Handle) settle(s State) {
 		}
 		e.waiters.grantAll()
 	}
-	if n.rec.Load() == nil && n.watch == nil && n.first == nil {
-		n.rec.Store(ended) // nobody to tell
+	if n.rec.Load() == nil && n.watch == nil && n.first == nil { // nearly always; cancel would take the lock again
+		n.rec.Store(ended)
+		if p := n.parked.Load(); p != nil {
+			sched.Unpark(p)
+		}
 		n.mu.Unlock()
 		return
 	}

@@ -74,13 +74,16 @@ func Shield(ctx context.Context, d time.Duration, fn func(context.Context) error
 	sched.Point(schedOf(ctx), "braid.Shield", nil)
 	s := &timeScope{op: "shield", after: d}
 	s.kind = kindShield
-	s.shelter(ctx, Time(ctx).Add(d))
+	start := Time(ctx)
+	s.shelter(ctx, start.Add(d))
+	if s.link.until.Before(start.Add(d)) {
+		s.after = s.link.until.Sub(start) // what is left of the shield around
+	}
 	if up, _ := resolve(ctx); up != nil {
 		up.adopt(&s.node)
 	}
-	until := s.link.until.Sub(now(s.link.sched))
 	defer s.detach()
-	s.arm(until)
+	s.arm(s.after)
 	defer s.timer.Stop()
 	err := fn(&s.node)
 	return s.judge(err)

@@ -386,7 +386,7 @@ func (w *wrapped) Unwrap() error { return w.err }
 // wantFailures checks the members of a GroupError.
 func wantFailures(t *testing.T, err error, texts ...string) {
 	t.Helper()
-	ge, ok := err.(*braid.GroupError) //nolint:errorlint // it must be the outermost
+	ge, ok := err.(*braid.GroupError)
 	if !ok {
 		t.Errorf("err = %v (%T), want a *GroupError", err, err)
 		return

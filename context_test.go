@@ -1,0 +1,754 @@
+package braid_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/braidtest"
+)
+
+// Contexts of scopes beside the same tree made of standard contexts, which is the slow and trusted one.
+
+// errScopeOver stands in the reference for what a context says whose scope has ended.
+var errScopeOver = errors.New("braid: the scope of this context has ended")
+
+// expired stands in the reference for a *braid.TimeoutError.
+type expired struct {
+	op    string
+	after time.Duration
+}
+
+func (e expired) Error() string { return fmt.Sprintf("%s of %v is over", e.op, e.after) }
+
+// plain makes causes of both trees comparable.
+func plain(err error) string {
+	var te *braid.TimeoutError
+	switch {
+	case err == nil:
+		return "none"
+	case errors.As(err, &te):
+		return expired{te.Op, te.After}.Error()
+	}
+	return err.Error()
+}
+
+type ctxKey int
+
+const ctxKeys = 4
+
+// pair is a context of braid's tree, or a standard one in it, and its equal in the reference.
+type pair struct {
+	id   int
+	kind string
+	up   *pair
+
+	got, want context.Context
+
+	cancelGot  func(error) // nil: cannot be cancelled
+	cancelWant func(error)
+
+	// Of scopes that are open.
+	end    chan struct{} // closed to let the scope's function return
+	ended  chan struct{} // closed when the scope's call has returned
+	open   bool
+	scopes int          // open scopes below
+	group  *braid.Group // of a Run
+	until  time.Time    // the limit of the shield around
+
+	// Of context.AfterFunc.
+	callsGot, callsWant atomic.Int32
+	stopGot, stopWant   func() bool
+}
+
+func (p *pair) String() string {
+	if p.up == nil {
+		return fmt.Sprintf("%s#%d", p.kind, p.id)
+	}
+	return p.up.String() + "/" + fmt.Sprintf("%s#%d", p.kind, p.id)
+}
+
+// ours reports whether the context is a scope's.
+func (p *pair) ours() bool { return p.end != nil }
+
+type forest struct {
+	t     *testing.T
+	rng   *rand.Rand
+	pairs []*pair
+	ids   int
+	log   []string
+}
+
+func (f *forest) logf(format string, args ...any) {
+	f.log = append(f.log, fmt.Sprintf(format, args...))
+}
+
+func (f *forest) errorf(format string, args ...any) {
+	f.t.Helper()
+	f.t.Fatalf("%s\nafter\n  %s", fmt.Sprintf(format, args...), strings.Join(f.log, "\n  "))
+}
+
+// delay returns a time from now that no other delay ends at: points in time are whole milliseconds, ends of delays are not.
+func (f *forest) delay() time.Duration {
+	return time.Duration(1+f.rng.IntN(40))*time.Millisecond + time.Duration(f.ids)*time.Microsecond
+}
+
+func (f *forest) add(kind string, up *pair, got, want context.Context) *pair {
+	p := &pair{id: f.ids, kind: kind, up: up, got: got, want: want}
+	if up != nil {
+		p.until = up.until
+	}
+	f.pairs = append(f.pairs, p)
+	return p
+}
+
+// hold opens a scope and leaves it open. call runs the scope with a function that offers its context;
+// it returns what the scope's call returned, and the scope is open if that function was called.
+func (f *forest) hold(kind string, up *pair, want context.Context, call func(hold func(context.Context) error) error) (*pair, error) {
+	type opening struct {
+		ctx context.Context
+		err error
+	}
+	opened := make(chan opening, 2)
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		err := call(func(ctx context.Context) error {
+			opened <- opening{ctx: ctx}
+			<-end
+			return nil
+		})
+		opened <- opening{err: err}
+	}()
+	o := <-opened
+	if o.ctx == nil {
+		<-ended
+		return nil, o.err
+	}
+	p := f.add(kind, up, o.ctx, want)
+	p.end, p.ended, p.open = end, ended, true
+	for q := up; q != nil; q = q.up {
+		q.scopes++
+	}
+	return p, nil
+}
+
+// referenceScope returns the reference of a scope: a context that ends with a cause, and at a time unless that is zero.
+func referenceScope(parent context.Context, at time.Time, late error) (context.Context, func(error)) {
+	ctx, cancel := context.WithCancelCause(parent)
+	if at.IsZero() {
+		return ctx, cancel
+	}
+	limited, stop := context.WithDeadlineCause(ctx, at, late)
+	return limited, func(cause error) {
+		cancel(cause)
+		stop()
+	}
+}
+
+// grow puts something below up.
+func (f *forest) grow(up *pair) {
+	f.ids++
+	if up.group != nil && up.open && f.rng.IntN(3) == 0 {
+		f.growTask(up)
+		return
+	}
+	id := f.ids
+	d := f.delay()
+	var p *pair
+	var err error
+	kind := []string{
+		"value", "cancel", "timeout", "deadline", "without", // standard
+		"Run", "Run", "Timeout", "Deadline", "Shield", // ours
+	}[f.rng.IntN(10)]
+	f.logf("%s#%d(%v) below %v", kind, id, d, up)
+	cancelled := context.Cause(up.want)
+	switch kind {
+	case "value":
+		key, value := ctxKey(f.rng.IntN(ctxKeys)), id
+		p = f.add(kind, up, context.WithValue(up.got, key, value), context.WithValue(up.want, key, value))
+	case "without":
+		p = f.add(kind, up, context.WithoutCancel(up.got), context.WithoutCancel(up.want))
+	case "cancel":
+		got, cancelGot := context.WithCancelCause(up.got)
+		want, cancelWant := context.WithCancelCause(up.want)
+		p = f.add(kind, up, got, want)
+		p.cancelGot, p.cancelWant = cancelGot, cancelWant
+	case "timeout":
+		cause := fmt.Errorf("standard timeout %d", id)
+		got, stopGot := context.WithTimeoutCause(up.got, d, cause)
+		want, stopWant := context.WithTimeoutCause(up.want, d, cause)
+		p = f.add(kind, up, got, want)
+		p.cancelGot, p.cancelWant = func(error) { stopGot() }, func(error) { stopWant() }
+	case "deadline":
+		at := time.Now().Add(d)
+		got, stopGot := context.WithDeadline(up.got, at)
+		want, stopWant := context.WithDeadline(up.want, at)
+		p = f.add(kind, up, got, want)
+		p.cancelGot, p.cancelWant = func(error) { stopGot() }, func(error) { stopWant() }
+	case "Run":
+		want, cancelWant := referenceScope(up.want, time.Time{}, nil)
+		var group *braid.Group
+		p, err = f.hold(kind, up, want, func(hold func(context.Context) error) error {
+			return braid.Run(up.got, func(ctx context.Context, g *braid.Group) error {
+				group = g
+				return hold(ctx)
+			})
+		})
+		if p != nil {
+			p.group = group
+			p.cancelGot, p.cancelWant = group.Cancel, cancelWant
+		}
+	case "Timeout", "Deadline":
+		want, endWant := referenceScope(up.want, time.Now().Add(d), expired{strings.ToLower(kind), d})
+		p, err = f.hold(kind, up, want, func(hold func(context.Context) error) error {
+			if kind == "Timeout" {
+				return braid.Timeout(up.got, d, hold)
+			}
+			return braid.Deadline(up.got, time.Now().Add(d), hold)
+		})
+		if p != nil {
+			p.cancelWant = endWant
+		}
+	case "Shield":
+		cancelled = nil // it opens all the same
+		until := time.Now().Add(d)
+		if !up.until.IsZero() && up.until.Before(until) {
+			until = up.until
+		}
+		if !until.After(time.Now()) {
+			f.logf("... not: the shield around is over")
+			return
+		}
+		want, endWant := referenceScope(context.WithoutCancel(up.want), until, expired{"shield", d})
+		p, err = f.hold(kind, up, want, func(hold func(context.Context) error) error {
+			return braid.Shield(up.got, d, hold)
+		})
+		if p != nil {
+			p.cancelWant, p.until = endWant, until
+		}
+	}
+	if p == nil {
+		if cancelled == nil || plain(err) != plain(cancelled) {
+			f.errorf("opening %s#%d below %v: %v, want it open or refused with %v", kind, id, up, err, cancelled)
+		}
+		return
+	}
+	if p.ours() && cancelled != nil {
+		f.errorf("%v is open, below a context that ended because of %v", p, cancelled)
+	}
+	f.watch(p)
+}
+
+// growTask starts a task in the group of up.
+func (f *forest) growTask(up *pair) {
+	f.logf("Task#%d below %v", f.ids, up)
+	want, cancelWant := referenceScope(up.want, time.Time{}, nil)
+	var h *braid.Handle
+	p, err := f.hold("Task", up, want, func(hold func(context.Context) error) error {
+		h = up.group.Go(hold)
+		return h.Wait(context.Background())
+	})
+	if dead := up.want.Err() != nil; dead != (p == nil) || dead && !errors.Is(err, braid.ErrNotStarted) {
+		f.errorf("task below %v, which ended: %v; error %v", up, dead, err)
+	}
+	if p != nil {
+		p.cancelGot, p.cancelWant = h.Cancel, cancelWant
+		f.watch(p)
+	}
+}
+
+// watch registers functions at both contexts, at some.
+func (f *forest) watch(p *pair) {
+	if f.rng.IntN(2) == 0 {
+		return
+	}
+	p.stopGot = context.AfterFunc(p.got, func() { p.callsGot.Add(1) })
+	p.stopWant = context.AfterFunc(p.want, func() { p.callsWant.Add(1) })
+}
+
+// cancel ends p, if it can be.
+func (f *forest) cancel(p *pair) {
+	if p.cancelGot == nil || p.ours() && !p.open {
+		return
+	}
+	var cause error
+	if f.rng.IntN(4) > 0 {
+		f.ids++
+		cause = fmt.Errorf("cause %d", f.ids)
+	}
+	f.logf("cancel %v: %v", p, cause)
+	p.cancelGot(cause)
+	p.cancelWant(cause)
+}
+
+// finish lets the scope p return, if no scope below is open.
+func (f *forest) finish(p *pair) {
+	if !p.open || p.scopes > 0 {
+		return
+	}
+	f.logf("finish %v", p)
+	close(p.end)
+	<-p.ended
+	p.open = false
+	for q := p.up; q != nil; q = q.up {
+		q.scopes--
+	}
+	p.cancelWant(errScopeOver)
+}
+
+// stop takes the function back that watch registered.
+func (f *forest) stop(p *pair) {
+	if p.stopGot == nil {
+		return
+	}
+	f.logf("stop the function of %v", p)
+	if got, want := p.stopGot(), p.stopWant(); got != want {
+		f.errorf("stop of the function of %v: %v, want %v", p, got, want)
+	}
+}
+
+// compareNow looks at what must be right at once, with no other goroutine having run.
+func (f *forest) compareNow(p *pair) {
+	if got, want := p.got.Err(), p.want.Err(); got != want {
+		f.errorf("%v: Err %v, want %v", p, got, want)
+	}
+	if got, want := plain(context.Cause(p.got)), plain(context.Cause(p.want)); got != want {
+		f.errorf("%v: Cause %s, want %s", p, got, want)
+	}
+}
+
+// compare looks at everything, when all goroutines have come to rest.
+func (f *forest) compare(p *pair) {
+	f.compareNow(p)
+	if p.ours() || p.want.Done() != nil {
+		if got, want := isClosed(p.got.Done()), isClosed(p.want.Done()); got != want {
+			f.errorf("%v: Done closed %v, want %v", p, got, want)
+		}
+	} else if p.got.Done() != nil {
+		f.errorf("%v: has a Done channel, want none", p)
+	}
+	if p.got.Done() != p.got.Done() {
+		f.errorf("%v: Done gives another channel the second time", p)
+	}
+	if !p.ours() || p.open { // the deadline of an ended scope means nothing
+		got, gotOK := p.got.Deadline()
+		want, wantOK := p.want.Deadline()
+		if gotOK != wantOK || !got.Equal(want) {
+			f.errorf("%v: Deadline %v %v, want %v %v", p, got, gotOK, want, wantOK)
+		}
+	}
+	for key := range ctxKey(ctxKeys) {
+		if got, want := p.got.Value(key), p.want.Value(key); got != want {
+			f.errorf("%v: Value(%d) %v, want %v", p, key, got, want)
+		}
+	}
+	if got, want := p.callsGot.Load(), p.callsWant.Load(); got != want {
+		f.errorf("%v: its function was called %d times, want %d", p, got, want)
+	}
+}
+
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}
+
+// step does one random thing and compares all pairs.
+func (f *forest) step() {
+	p := f.pairs[f.rng.IntN(len(f.pairs))]
+	switch f.rng.IntN(12) {
+	case 0, 1:
+		f.cancel(p)
+	case 2, 3:
+		f.finish(p)
+	case 4:
+		f.stop(p)
+	case 5:
+		d := time.Duration(1+f.rng.IntN(15)) * time.Millisecond
+		f.logf("advance %v", d)
+		_ = braid.Sleep(context.Background(), d)
+		synctest.Wait()
+	default:
+		f.grow(p)
+	}
+	p = f.pairs[f.rng.IntN(len(f.pairs))]
+	for _, q := range f.pairs {
+		if q.ours() && f.rng.IntN(2) == 0 { // not all, since a look may bring about what another look would miss
+			f.compareNow(q)
+		}
+	}
+	if p.ours() && f.rng.IntN(2) == 0 {
+		f.grow(p) // a call at once, before what goroutines there are have run
+	}
+	synctest.Wait()
+	for _, q := range f.pairs {
+		f.compare(q)
+	}
+}
+
+// close lets all scopes return, the inner ones first, and ends the rest.
+func (f *forest) close() {
+	for i := len(f.pairs) - 1; i >= 0; i-- {
+		f.finish(f.pairs[i])
+	}
+	synctest.Wait()
+	if !f.t.Failed() {
+		for _, p := range f.pairs {
+			f.compare(p)
+		}
+	}
+	for _, p := range f.pairs {
+		if p.cancelGot != nil && !p.ours() {
+			p.cancelGot(nil)
+		}
+		if p.cancelWant != nil {
+			p.cancelWant(nil)
+		}
+	}
+	synctest.Wait()
+}
+
+func TestContext_likeTheStandardTree(t *testing.T) {
+	seeds := uint64(400)
+	if testing.Short() {
+		seeds = 50
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := &forest{t: t, rng: rand.New(rand.NewPCG(seed, 0))}
+				defer f.close()
+				root := f.add("root", nil, context.Background(), context.Background())
+				if seed%2 == 0 {
+					ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), ctxKey(0), "root"))
+					root.got, root.want = ctx, ctx
+					root.cancelGot, root.cancelWant = cancel, cancel
+				}
+				for range 60 {
+					f.step()
+				}
+			})
+		})
+	}
+}
+
+// context.Cause asks a context for its cause by a key that it does not export. Braid has learned it; see causeKey.
+// If a later Go asks otherwise, this test says so.
+func TestContext_causeOfStandardChildren(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		reason := errors.New("reason")
+		err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+			h := g.Go(func(ctx context.Context) error {
+				early, stop := context.WithCancel(context.WithValue(ctx, ctxKey(1), "v"))
+				defer stop()
+				<-ctx.Done()
+				late, stop := context.WithTimeout(ctx, time.Hour)
+				defer stop()
+				synctest.Wait()
+				for name, ctx := range map[string]context.Context{
+					"the task's": ctx, "a child made before": early, "a child made after": late,
+					"a value": context.WithValue(ctx, ctxKey(2), "v"),
+				} {
+					if err := ctx.Err(); err != context.Canceled {
+						t.Errorf("%s: Err %v", name, err)
+					}
+					if cause := context.Cause(ctx); cause != reason {
+						t.Errorf("%s: Cause %v, want %v", name, cause, reason)
+					}
+				}
+				if cause := context.Cause(context.WithoutCancel(ctx)); cause != nil {
+					t.Errorf("WithoutCancel: Cause %v, want none", cause)
+				}
+				return ctx.Err()
+			})
+			h.Cancel(reason)
+			_ = h.Wait(ctx)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Who cancels a standard context sees the very next call fail, with no goroutine in between;
+// also through scopes and contexts that hang on each other.
+func TestContext_standardParentIsSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(ctx context.Context) error{
+		"Run": func(ctx context.Context) error {
+			return braid.Run(ctx, func(context.Context, *braid.Group) error { return nil })
+		},
+		"Timeout": func(ctx context.Context) error {
+			return braid.Timeout(ctx, time.Hour, func(context.Context) error { return nil })
+		},
+		"Yield":     braid.Yield,
+		"Sleep":     func(ctx context.Context) error { return braid.Sleep(ctx, time.Hour) },
+		"Event":     func(ctx context.Context) error { return new(braid.Event).Wait(ctx) },
+		"Semaphore": func(ctx context.Context) error { return braid.NewSemaphore(1).Acquire(ctx, 1) },
+		"Mutex":     func(ctx context.Context) error { return new(braid.Mutex).Lock(ctx) },
+		"Put":       func(ctx context.Context) error { return braid.NewQueue[int](1).Put(ctx, 1) },
+		"Err":       context.Context.Err,
+		"Cause":     context.Cause,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			braidtest.CheckLeaks(t)
+			reason := errors.New("reason")
+			outer, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			expect := func(where string, ctx context.Context) {
+				t.Helper()
+				want := reason
+				if name == "Err" {
+					want = context.Canceled
+				}
+				if err := call(ctx); err != want {
+					t.Errorf("%s: %v, want %v", where, err, want)
+				}
+			}
+			_ = braid.Run(outer, func(ctx context.Context, _ *braid.Group) error {
+				between, stop := context.WithCancel(ctx)
+				defer stop()
+				return braid.Run(between, func(ctx context.Context, g *braid.Group) error {
+					return braid.Timeout(ctx, time.Hour, func(ctx context.Context) error {
+						valued := context.WithValue(ctx, ctxKey(0), "v")
+						return braid.Timeout(valued, time.Hour, func(ctx context.Context) error {
+							cancel(reason)
+							expect("innermost", ctx)
+							expect("above", valued)
+							if h := g.Go(func(context.Context) error { return nil }); h.State() != braid.NotStarted {
+								t.Errorf("a task of the cancelled group is %v", h.State())
+							}
+							return nil
+						})
+					})
+				})
+			})
+			expect("outermost", outer)
+		})
+	}
+}
+
+// A context that outlives its scope is done, and whoever waits with it is let go.
+func TestContext_endsWithItsScope(t *testing.T) {
+	for name, open := range map[string]func(ctx context.Context, fn func(context.Context) error) error{
+		"Run": func(ctx context.Context, fn func(context.Context) error) error {
+			return braid.Run(ctx, func(ctx context.Context, _ *braid.Group) error { return fn(ctx) })
+		},
+		"task": func(ctx context.Context, fn func(context.Context) error) error {
+			return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				g.Go(fn)
+				return nil
+			})
+		},
+		"Timeout": func(ctx context.Context, fn func(context.Context) error) error {
+			return braid.Timeout(ctx, time.Hour, fn)
+		},
+		"Shield": func(ctx context.Context, fn func(context.Context) error) error {
+			return braid.Shield(ctx, time.Hour, fn)
+		},
+	} {
+		for _, waiters := range []int{0, 1, 3} {
+			t.Run(fmt.Sprintf("%s/waiters=%d", name, waiters), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					var never braid.Event
+					var kept context.Context
+					var waited atomic.Int32
+					err := open(t.Context(), func(ctx context.Context) error {
+						kept = ctx
+						for range waiters {
+							go func() {
+								if err := never.Wait(ctx); plain(err) == errScopeOver.Error() {
+									waited.Add(1)
+								}
+							}()
+						}
+						synctest.Wait()
+						return nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+					synctest.Wait()
+					if got := int(waited.Load()); got != waiters {
+						t.Errorf("%d calls were let go, want %d", got, waiters)
+						never.Set() // lets the others go
+					}
+					if kept.Err() != context.Canceled || plain(context.Cause(kept)) != errScopeOver.Error() || !isClosed(kept.Done()) {
+						t.Errorf("Err %v, Cause %v, Done closed %v", kept.Err(), context.Cause(kept), isClosed(kept.Done()))
+					}
+					if err := braid.Yield(kept); plain(err) != errScopeOver.Error() {
+						t.Errorf("Yield: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Functions of context.AfterFunc run outside of all locks: they may use the contexts and the group.
+func TestContext_afterFuncMayCallBack(t *testing.T) {
+	t.Parallel()
+	braidtest.CheckLeaks(t)
+	err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+		called := make(chan struct{})
+		context.AfterFunc(ctx, func() {
+			defer close(called)
+			g.Cancel(nil)
+			_ = g.Statistics()
+			_ = g.Go(func(context.Context) error { return nil })
+			context.AfterFunc(ctx, func() {})()
+			_ = braid.Timeout(ctx, time.Hour, func(context.Context) error { return nil })
+		})
+		g.Cancel(nil)
+		<-called
+		return nil
+	})
+	if err != nil && !errors.Is(err, braid.ErrNotStarted) {
+		t.Error(err)
+	}
+}
+
+// Scopes open and close, and are looked at, while the scope around them is cancelled.
+// Under the race detector this is a test of the tree's locks; without it, of its invariants:
+// no scope below a cancelled one stays open to a wait.
+func TestContext_cancelDuringAttachAndDetach(t *testing.T) {
+	t.Parallel()
+	braidtest.CheckLeaks(t)
+	rounds := 300
+	if testing.Short() {
+		rounds = 50
+	}
+	reason := errors.New("reason")
+	for round := range rounds {
+		parent, cancelParent := context.WithCancelCause(t.Context())
+		var never braid.Event
+		var opened atomic.Int32
+		err := braid.Run(parent, func(ctx context.Context, g *braid.Group) error {
+			for i := range 8 {
+				g.Go(func(ctx context.Context) error {
+					for {
+						err := churn(ctx, i+round, &never)
+						opened.Add(1)
+						if err != nil {
+							return err
+						}
+						if i == 0 && opened.Load() > 64 {
+							break
+						}
+					}
+					if round%2 == 0 {
+						cancelParent(reason)
+					} else {
+						g.Cancel(reason)
+					}
+					return never.Wait(ctx)
+				})
+			}
+			return never.Wait(ctx)
+		})
+		cancelParent(nil)
+		if want := map[bool]error{true: reason, false: nil}[round%2 == 0]; err != want {
+			t.Fatalf("round %d: %v, want %v", round, err, want)
+		}
+	}
+}
+
+// churn opens a scope of some kind and closes it. Its error is the cause of ctx.
+func churn(ctx context.Context, i int, never *braid.Event) error {
+	inner := func(ctx context.Context) error {
+		if i%3 == 0 {
+			_ = ctx.Done()
+		}
+		return braid.Yield(ctx)
+	}
+	switch i % 6 {
+	case 0:
+		return braid.Timeout(ctx, time.Hour, inner)
+	case 1:
+		below, stop := context.WithCancel(ctx)
+		defer stop()
+		return braid.Timeout(below, time.Hour, inner)
+	case 2:
+		return braid.Timeout(context.WithValue(ctx, ctxKey(0), i), time.Hour, func(ctx context.Context) error {
+			return braid.Timeout(ctx, time.Hour, inner)
+		})
+	case 3:
+		stop := context.AfterFunc(ctx, func() {})
+		defer stop()
+		return braid.Yield(ctx)
+	case 4:
+		err := braid.Shield(ctx, time.Hour, func(ctx context.Context) error {
+			return braid.Timeout(ctx, time.Hour, braid.Yield) // the parent's end does not come through
+		})
+		if err != nil {
+			panic(fmt.Sprintf("a shield let %v through", err))
+		}
+		return braid.Yield(ctx)
+	default:
+		// The inner limit ends the wait if the outer scope does not.
+		err := braid.Timeout(ctx, 10*time.Microsecond, never.Wait)
+		if errors.Is(err, braid.ErrTimeout) {
+			return nil
+		}
+		return err
+	}
+}
+
+// A cancellation of many scopes that look at each other's contexts comes to an end.
+func TestContext_concurrentCancels(t *testing.T) {
+	t.Parallel()
+	braidtest.CheckLeaks(t)
+	for range 100 {
+		causes := []error{errors.New("a"), errors.New("b"), errors.New("c")}
+		var seen sync.Map
+		err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+			for _, cause := range causes {
+				g.Go(func(context.Context) error {
+					g.Cancel(cause)
+					return nil
+				})
+			}
+			for range 4 {
+				g.Go(func(ctx context.Context) error {
+					<-ctx.Done()
+					seen.Store(context.Cause(ctx), true)
+					child, stop := context.WithCancel(ctx)
+					defer stop()
+					seen.Store(context.Cause(child), true)
+					return nil
+				})
+			}
+			<-ctx.Done()
+			seen.Store(context.Cause(ctx), true)
+			return nil
+		})
+		if err != nil && !errors.Is(err, braid.ErrNotStarted) {
+			t.Fatal(err)
+		}
+		n := 0
+		seen.Range(func(cause, _ any) bool {
+			n++
+			if cause != causes[0] && cause != causes[1] && cause != causes[2] {
+				t.Errorf("cause %v is nobody's", cause)
+			}
+			return true
+		})
+		if n != 1 {
+			t.Errorf("%d causes seen in one scope, want one", n)
+		}
+	}
+}
