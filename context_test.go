@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -228,7 +229,7 @@ func (f *forest) grow(up *pair) {
 			f.logf("... not: the shield around is over")
 			return
 		}
-		want, endWant := referenceScope(context.WithoutCancel(up.want), until, expired{"shield", d})
+		want, endWant := referenceScope(context.WithoutCancel(up.want), until, expired{"shield", time.Until(until)})
 		p, err = f.hold(kind, up, want, func(hold func(context.Context) error) error {
 			return braid.Shield(up.got, d, hold)
 		})
@@ -252,16 +253,14 @@ func (f *forest) grow(up *pair) {
 func (f *forest) growTask(up *pair) {
 	f.logf("Task#%d below %v", f.ids, up)
 	want, cancelWant := referenceScope(up.want, time.Time{}, nil)
-	var h *braid.Handle
 	p, err := f.hold("Task", up, want, func(hold func(context.Context) error) error {
-		h = up.group.Go(hold)
-		return h.Wait(context.Background())
+		return up.group.Go(hold).Wait(context.Background())
 	})
 	if dead := up.want.Err() != nil; dead != (p == nil) || dead && !errors.Is(err, braid.ErrNotStarted) {
 		f.errorf("task below %v, which ended: %v; error %v", up, dead, err)
 	}
 	if p != nil {
-		p.cancelGot, p.cancelWant = h.Cancel, cancelWant
+		p.cancelGot, p.cancelWant = braid.Current(p.got).Cancel, cancelWant
 		f.watch(p)
 	}
 }
@@ -336,7 +335,7 @@ func (f *forest) compare(p *pair) {
 	} else if p.got.Done() != nil {
 		f.errorf("%v: has a Done channel, want none", p)
 	}
-	if p.got.Done() != p.got.Done() {
+	if first, second := p.got.Done(), p.got.Done(); first != second {
 		f.errorf("%v: Done gives another channel the second time", p)
 	}
 	if !p.ours() || p.open { // the deadline of an ended scope means nothing
@@ -400,8 +399,8 @@ func (f *forest) step() {
 
 // close lets all scopes return, the inner ones first, and ends the rest.
 func (f *forest) close() {
-	for i := len(f.pairs) - 1; i >= 0; i-- {
-		f.finish(f.pairs[i])
+	for _, p := range slices.Backward(f.pairs) {
+		f.finish(p)
 	}
 	synctest.Wait()
 	if !f.t.Failed() {
@@ -640,19 +639,19 @@ func TestContext_cancelDuringAttachAndDetach(t *testing.T) {
 		err := braid.Run(parent, func(ctx context.Context, g *braid.Group) error {
 			for i := range 8 {
 				g.Go(func(ctx context.Context) error {
-					for {
+					for opened.Load() < 64 {
 						err := churn(ctx, i+round, &never)
 						opened.Add(1)
 						if err != nil {
 							return err
 						}
-						if i == 0 && opened.Load() > 64 {
-							break
-						}
 					}
-					if round%2 == 0 {
+					switch {
+					case i > 0:
+						return braid.Timeout(ctx, time.Hour, never.Wait) // opens while task 0 cancels
+					case round%2 == 0:
 						cancelParent(reason)
-					} else {
+					default:
 						g.Cancel(reason)
 					}
 					return never.Wait(ctx)

@@ -18,7 +18,7 @@ var (
 
 	// ErrNotStarted is the result of a task that never ran:
 	// it still waited for a slot when its group was cancelled, or it was spawned into a cancelled group.
-	ErrNotStarted = errors.New("braid: the task was never started, because its group was cancelled first")
+	ErrNotStarted = errors.New("braid: the task was never started, because it or its group was cancelled first")
 
 	// ErrNotFinished is given by the Result methods while there is no result yet.
 	ErrNotFinished = errors.New("braid: not finished; use Wait to wait for it")
@@ -62,7 +62,7 @@ func (e *TaskError) Unwrap() error { return e.Err }
 // Tasks that ended because they were cancelled are not listed: they did what they were told.
 type GroupError struct {
 	Group      string // the group's path
-	NotStarted int    // tasks that never ran because the group was cancelled first
+	NotStarted int    // tasks that never ran, because they or the group were cancelled first
 	errs       []error
 	parent     *cancellation // set if the last of errs is the parent's cause
 }
@@ -92,8 +92,12 @@ func (e *GroupError) below(path string) bool {
 
 func (e *GroupError) Error() string {
 	var b strings.Builder
-	if len(e.errs) > 1 {
-		fmt.Fprintf(&b, "%d failures: ", len(e.errs))
+	failures := len(e.errs)
+	if e.parent != nil {
+		failures--
+	}
+	if failures > 1 {
+		fmt.Fprintf(&b, "%d failures: ", failures)
 	}
 	for i, err := range e.errs {
 		if i > 0 {
@@ -170,7 +174,11 @@ func (s StuckTask) String() string {
 
 func (e *StuckError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "braid: %d tasks of %s had not ended %v after they were cancelled: ", len(e.Tasks), e.Group, e.Grace)
+	what := "tasks"
+	if len(e.Tasks) == 1 {
+		what = "task"
+	}
+	fmt.Fprintf(&b, "braid: %d %s of %s had not ended %v after the cancel: ", len(e.Tasks), what, e.Group, e.Grace)
 	for i, t := range e.Tasks {
 		if i > 0 {
 			b.WriteString(", ")

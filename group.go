@@ -40,10 +40,11 @@ type Group struct {
 	ready    taskList
 	starting bool
 
-	queued  node      // ring of tasks that wait for a slot; a node for its ring alone
-	nqueued int       // its length
-	lent    []*Handle // tasks that have lent their slot and have not asked for it
-	lenders waitList  // tasks that have asked for it and wait, ahead of queued
+	queued   node            // ring of tasks that wait for a slot; a node for its ring alone
+	nqueued  int             // its length
+	lendings map[*Handle]int // how many waits a task has lent its slot for
+	lent     []*Handle       // tasks that have lent their slot and have not asked for it
+	lenders  waitList        // tasks that have asked for it and wait, ahead of queued
 
 	own          *cancellation // set if the group cancelled itself
 	errs         []error
@@ -73,8 +74,13 @@ func (l *taskList) pop() *Handle {
 	return h
 }
 
-// Name returns the name given with [Name], or "".
-func (g *Group) Name() string { return g.name }
+// Name returns the name given with [Name], or "". The name of an outermost [Run] is that of its task.
+func (g *Group) Name() string {
+	if g.root {
+		return g.node.task.name
+	}
+	return g.name
+}
 
 // Path returns the path of the task that called Run, and the group's name if it has one.
 func (g *Group) Path() string {
@@ -198,9 +204,8 @@ func (g *Group) GoWait(ctx context.Context, fn func(context.Context) error, opts
 
 // admit spawns h and waits until it has a slot.
 func (g *Group) admit(ctx context.Context, h *Handle) error {
-	me := Current(ctx)
-	lent := g.lend(me)
-	defer g.restore(ctx, me, lent)
+	lender := g.lend(Current(ctx))
+	defer g.restore(ctx, lender)
 
 	w := newWaiter(ctx)
 	defer w.release()
@@ -304,7 +309,7 @@ func (g *Group) spawn(h *Handle, mode spawnMode) spawnResult {
 			g.countNotStarted(h)
 		}
 		g.node.mu.Unlock()
-		h.settle(NotStarted)
+		h.neverRan()
 		return notStarted
 	}
 	g.live++
@@ -346,7 +351,7 @@ func (g *Group) withdraw(h *Handle, count bool) bool {
 	g.live--
 	g.wakeJoiner()
 	g.node.mu.Unlock()
-	h.settle(NotStarted)
+	h.neverRan()
 	return true
 }
 
@@ -375,7 +380,7 @@ func (g *Group) dropQueued() {
 	g.wakeJoiner()
 	g.node.mu.Unlock()
 	for h := dropped.pop(); h != nil; h = dropped.pop() {
-		h.settle(NotStarted)
+		h.neverRan()
 	}
 }
 
@@ -417,17 +422,37 @@ func (g *Group) refill() {
 	}
 }
 
-// lend gives up the slot of me, a task of g that is about to wait for something only g can bring.
-// It reports whether restore must give it back.
-func (g *Group) lend(me *Handle) bool {
-	if g == nil || g.limit == 0 || me == nil || me.group != g {
-		return false
+// lend gives up the slot of a task of g that is about to wait for something only g can bring, and returns that task:
+// it is me, or the task of g inside which me runs. It returns nil if there is none. restore takes the slot back.
+//
+// Several tasks inside one task of g may wait at the same time. The slot is lent from the first to the last of them.
+func (g *Group) lend(me *Handle) *Handle {
+	if g == nil || g.limit == 0 {
+		return nil
+	}
+	for me != nil && me.group != g {
+		if me.group == nil {
+			return nil
+		}
+		me = me.group.node.task
+	}
+	if me == nil {
+		return nil
 	}
 	g.node.mu.Lock()
+	if g.lendings[me] > 0 {
+		g.lendings[me]++
+		g.node.mu.Unlock()
+		return me
+	}
 	if !me.node.slot {
 		g.node.mu.Unlock()
-		return false
+		return nil
 	}
+	if g.lendings == nil {
+		g.lendings = make(map[*Handle]int)
+	}
+	g.lendings[me] = 1
 	me.node.slot = false
 	if w := me.waiter.Load(); w != nil && !me.busy.Load() {
 		w.granted.Store(false) // of an earlier wait
@@ -436,22 +461,27 @@ func (g *Group) lend(me *Handle) bool {
 	g.running--
 	g.refill()
 	g.dispatch()
-	return true
+	return me
 }
 
-// restore takes a slot again for me, ahead of all tasks that have not started.
-// If ctx ends first, me goes on without waiting, to clean up: the group is over its limit until then.
-func (g *Group) restore(ctx context.Context, me *Handle, lent bool) {
-	if !lent {
+// restore takes a slot again for the lender, if there is one, ahead of all tasks that have not started.
+// If ctx ends first, the caller goes on without waiting, to clean up: the group is over its limit until then.
+func (g *Group) restore(ctx context.Context, lender *Handle) {
+	if lender == nil {
 		return
 	}
 	g.node.mu.Lock()
-	if me.node.slot {
+	if g.lendings[lender]--; g.lendings[lender] > 0 {
 		g.node.mu.Unlock()
 		return
 	}
-	me.node.slot = true
-	if i := slices.Index(g.lent, me); i >= 0 {
+	delete(g.lendings, lender)
+	if lender.node.slot { // refill kept one for it
+		g.node.mu.Unlock()
+		return
+	}
+	lender.node.slot = true
+	if i := slices.Index(g.lent, lender); i >= 0 {
 		g.lent = slices.Delete(g.lent, i, i+1)
 	}
 	if g.running < g.limit && g.lenders.len == 0 {

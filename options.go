@@ -49,8 +49,9 @@ type limitOption int
 // and if the group is cancelled meanwhile it is never started; see [ErrNotStarted].
 // To be held back instead of queueing without bound, use [Group.GoWait] or [Map].
 //
-// A task that waits for another task of its own group, or for a slot in it, lends its slot meanwhile,
-// so a group cannot deadlock on its own limit. The body needs no slot.
+// A task that waits for another task of its own group, or for a slot in it, lends its slot meanwhile, also from inside
+// nested scopes, so a group cannot deadlock on its own limit. A receive from [Handle.Done] is no such wait.
+// The body needs no slot.
 //
 // Limit panics if n < 1.
 func Limit(n int) RunOption {
@@ -134,7 +135,7 @@ func (o hookOption) applyRun(g *Group) { g.hook = o }
 
 type notStartedOption func(*Handle)
 
-// OnNotStarted calls f for each task that never ran because the group was cancelled first,
+// OnNotStarted calls f for each task that never ran because it or the group was cancelled first,
 // for example to give back what the task would have released. Run calls it before it returns.
 func OnNotStarted(f func(*Handle)) RunOption { return notStartedOption(f) }
 

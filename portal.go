@@ -46,7 +46,7 @@ func Submit[T any](p *Portal, fn func(context.Context) (T, error), opts ...TaskO
 }
 
 // Do runs fn as a task of the portal's group on the calling goroutine and returns what fn returns;
-// a panic comes back as a [*PanicError]. On schedulers that have no use for foreign goroutines fn runs as any other task,
+// a panic comes back as a [*PanicError], and the [PanicHook] is not told, since the caller is. On schedulers that have no use for foreign goroutines fn runs as any other task,
 // and Do waits for it.
 //
 // fn's ctx has the values of ctx, and ends when ctx does or when the group is cancelled, whichever is first.
@@ -69,9 +69,8 @@ func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ..
 	if g.limit > 0 || !h.node.inline {
 		h.fn = unlessDone(ctx, h.fn) // some time may pass
 	}
-	me := Current(ctx)
-	lent := g.lend(me) // for all of the call: fn needs the slot if me is in the same group
-	defer g.restore(ctx, me, lent)
+	lender := g.lend(Current(ctx)) // for all of the call: fn needs the slot if me is in the same group
+	defer g.restore(ctx, lender)
 
 	t.below(ctx, g)
 	if err := g.enlist(ctx, h); err != nil {
@@ -131,25 +130,25 @@ func (g *Group) enlist(ctx context.Context, h *Handle) error {
 // runHere runs an admitted task on the calling goroutine.
 func (h *Handle) runHere() (err error) {
 	g := h.group
+	state := Failed
 	returned := false
 	defer func() {
 		if !returned {
 			if v := recover(); v != nil {
-				h.panicked(v)
+				state = h.panicked(v)
 				err = h.err
 			} else {
-				h.failed(ErrGoexit)
+				state = h.failed(ErrGoexit)
 			}
 		}
 		h.node.link.hangUp(&h.node)
-		g.node.mu.Lock()
-		g.leave(h)
+		g.retire(h, state)
 		g.dispatch()
 	}()
 	h.start.Store(sinceEpoch(nil))
 	err = h.fn(&h.node)
 	returned = true
-	h.returned(err)
+	state = h.returned(err)
 	return err
 }
 

@@ -88,8 +88,8 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 			return zero, ErrSelfDeadlock
 		}
 		f.mu.Unlock() // lend wakes others
-		lent := f.task.group.lend(me)
-		defer f.task.group.restore(ctx, me, lent)
+		lender := f.task.group.lend(me)
+		defer f.task.group.restore(ctx, lender)
 		f.mu.Lock()
 		if f.settled {
 			f.mu.Unlock()

@@ -361,7 +361,7 @@ func (q *Queue[T]) Shutdown(mode ShutdownMode) []T {
 
 // All returns an iterator over the items, for a loop that ends when the queue has been shut down and is empty.
 // If ctx ends, the loop is given its cause once, and ends.
-// The loop calls [Queue.TaskDone] itself, if anybody uses Join.
+// All does not call [Queue.TaskDone]: if anybody uses Join, the body of the loop must.
 func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {

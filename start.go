@@ -51,9 +51,8 @@ func Start[T any](ctx context.Context, g *Group, fn func(ctx context.Context, re
 	for _, o := range opts {
 		o.applyTask(h)
 	}
-	me := Current(ctx)
-	lent := g.lend(me)
-	defer g.restore(ctx, me, lent)
+	lender := g.lend(Current(ctx))
+	defer g.restore(ctx, lender)
 	g.start(h, mayQueue)
 
 	v, err := promise.Future().Wait(ctx)

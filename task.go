@@ -198,6 +198,7 @@ func (h *Handle) Cancel(cause error) {
 }
 
 // Done returns a channel that is closed when the task has ended.
+// A task that receives from it keeps its slot of a limited group; [Handle.Wait] lends it.
 func (h *Handle) Done() <-chan struct{} {
 	h.node.mu.Lock()
 	defer h.node.mu.Unlock()
@@ -232,6 +233,9 @@ func (h *Handle) Err() (err error, ended bool) {
 // Wait waits for the task to end and returns its failure:
 // nil if it succeeded, a [*TaskError] around what it returned, a [*PanicError], or [ErrNotStarted].
 // A task that was cancelled and returned because of it gives what it returned, which is its cause as a rule.
+//
+// In the body of a group that fails fast, Wait for a task that fails ends with the body's ctx:
+// it returns the failure that cancelled the group, which comes from that task or from one that failed before it.
 //
 // Waiting for a task of the caller's own limited group lends the caller's slot for the time of the wait.
 // Waiting for the calling task itself returns [ErrSelfDeadlock].
@@ -278,8 +282,8 @@ func (h *Handle) await(ctx context.Context) error {
 	if me == h {
 		return ErrSelfDeadlock
 	}
-	lent := h.group.lend(me)
-	defer h.group.restore(ctx, me, lent)
+	lender := h.group.lend(me)
+	defer h.group.restore(ctx, lender)
 
 	w := newWaiter(ctx)
 	defer w.release()
@@ -303,13 +307,28 @@ func (h *Handle) await(ctx context.Context) error {
 	return err
 }
 
-// settle publishes the end of the task: its state, its context, and whoever waits for it.
-func (h *Handle) settle(s State) {
-	if s == NotStarted {
-		h.reported(ErrNotStarted)
-	}
+// endScope ends the task's context, once nothing of the task runs any more.
+func (h *Handle) endScope() {
 	n := &h.node
 	n.mu.Lock()
+	if n.watch != nil || n.first != nil {
+		n.mu.Unlock()
+		n.cancel(ended)
+		return
+	}
+	if n.rec.Load() == nil { // nearly always; there is nobody to tell but a call that others park under this ctx
+		n.rec.Store(ended)
+		if p := n.parked.Load(); p != nil {
+			sched.Unpark(p)
+		}
+	}
+	n.mu.Unlock()
+}
+
+// settle publishes that the task has ended, and wakes who waits for it.
+func (h *Handle) settle(s State) {
+	h.node.mu.Lock()
+	defer h.node.mu.Unlock()
 	h.state.Store(uint32(s))
 	if e := h.end; e != nil {
 		if e.done != nil {
@@ -317,14 +336,11 @@ func (h *Handle) settle(s State) {
 		}
 		e.waiters.grantAll()
 	}
-	if n.rec.Load() == nil && n.watch == nil && n.first == nil { // nearly always; cancel would take the lock again
-		n.rec.Store(ended)
-		if p := n.parked.Load(); p != nil {
-			sched.Unpark(p)
-		}
-		n.mu.Unlock()
-		return
-	}
-	n.mu.Unlock()
-	n.cancel(ended)
+}
+
+// neverRan ends a task that was not started.
+func (h *Handle) neverRan() {
+	h.reported(ErrNotStarted)
+	h.endScope()
+	h.settle(NotStarted)
 }

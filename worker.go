@@ -66,58 +66,60 @@ func (g *Group) run(h *Handle) {
 			return
 		}
 		if v := recover(); v != nil {
-			h.panicked(v)
-			g.node.mu.Lock()
-			g.leave(h)
+			g.retire(h, h.panicked(v))
 			return
 		}
 		// Goexit: the goroutine ends after this, so others must take over what it would have done.
-		h.failed(ErrGoexit)
-		g.node.mu.Lock()
-		g.leave(h)
+		g.retire(h, h.failed(ErrGoexit))
 		g.dispatch()
 	}()
 	h.start.Store(sinceEpoch(g.node.link.sched))
 	err := h.fn(&h.node)
 	returned = true
+	g.retire(h, h.returned(err))
+}
+
+// retire publishes the end of h and takes it out of the group, both under node.mu, which stays locked:
+// who waits for h finds its slot free, and who waits for the group finds h ended.
+func (g *Group) retire(h *Handle, s State) {
 	h.fn = nil // what it refers to may go, however long the handle stays
-	h.returned(err)
+	h.endScope()
 	g.node.mu.Lock()
+	h.settle(s)
 	g.leave(h)
 }
 
-// returned ends a task whose function has returned.
-func (h *Handle) returned(err error) {
+// returned, failed and panicked record how the function of a task ended, and return the state in which that leaves it.
+
+func (h *Handle) returned(err error) State {
 	if err == nil {
 		h.reported(nil)
-		h.settle(Succeeded)
-		return
+		return Succeeded
 	}
 	if rec := h.node.cancelled(); rec != nil && rec.explains(err) {
 		h.err = err
 		h.reported(err)
 		h.group.missed()
-		h.settle(Cancelled)
-		return
+		return Cancelled
 	}
-	h.failed(err)
+	return h.failed(err)
 }
 
-func (h *Handle) failed(err error) {
+func (h *Handle) failed(err error) State {
 	h.err = h.group.failure(h.Path(), &h.node, err)
 	if !h.reported(h.err) {
 		h.group.fail(h.err)
 	}
-	h.settle(Failed)
+	return Failed
 }
 
-func (h *Handle) panicked(v any) {
+func (h *Handle) panicked(v any) State {
 	pe := h.group.caught(h.Path(), v, !h.node.inline)
 	h.err = pe
 	if !h.reported(pe) {
 		h.group.failPanic(pe)
 	}
-	h.settle(Panicked)
+	return Panicked
 }
 
 // reported tells whoever asked how h ended, and says whether they have taken the failure.

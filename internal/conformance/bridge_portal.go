@@ -236,6 +236,34 @@ var portalCases = []testCase{
 		_, err := f.Result()
 		ok(t, err)
 	}},
+	{"Portal: Do that is cancelled while it waits for a slot leaves nothing behind, in a plain goroutine too", func(t *testing.T, ctx context.Context) {
+		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
+			p := braid.NewPortal(g)
+			var gate braid.Event
+			holds := submit(p, gate.Wait)
+			until(t, ctx, "one runs", func() bool { return gate.Statistics().Waiting == 1 })
+			before := g.Statistics()
+			never := func(context.Context) error { t.Error("the function was called"); return nil }
+			scope(t, ctx, func(ctx context.Context, outer *braid.Group) { // tasks that need no slot of g
+				c := begin(outer, func(ctx context.Context) error { return p.Do(ctx, never) })
+				until(t, ctx, "a task waits for a slot", func() bool { return g.Statistics().Queued == 1 })
+				std, cancel := context.WithCancelCause(context.Background())
+				plain := elsewhere(func() error { return p.Do(std, never) })
+				until(t, ctx, "a goroutine waits too", func() bool { return g.Statistics().Queued == 2 })
+				c.h.Cancel(errStop)
+				c.fails(t, ctx, "the task", errStop)
+				cancel(errStop)
+				if err := join(t, ctx, plain); !errors.Is(err, errStop) {
+					t.Errorf("the goroutine: %v", err)
+				}
+			})
+			want(t, "the group afterwards", g.Statistics(), before)
+			gate.Set()
+			_, err := holds.Wait(ctx)
+			ok(t, err)
+			ok(t, p.Do(ctx, func(context.Context) error { return nil }))
+		}, braid.Limit(1))
+	}},
 	{"Portal: Do that gets its slot and is cancelled in the same moment does not call the function", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			p := braid.NewPortal(g)

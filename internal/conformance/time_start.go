@@ -211,7 +211,9 @@ var startEndCases = []testCase{
 				return err
 			})
 			timeoutOf(t, err, "timeout")
-			h.joined(t, "the task")
+			if h.begun.IsSet() {
+				h.joined(t, "the task")
+			}
 			ok(t, ctx.Err())
 		})
 	}},
