@@ -65,6 +65,11 @@ type pair struct {
 	group  *braid.Group // of a Run
 	until  time.Time    // the limit of the shield around
 
+	shy    bool       // nobody asks for its Done channel
+	waiter chan error // what a call gives that waits with got; nil if there is none
+	waited error
+	isBack bool // the call has returned
+
 	// Of context.AfterFunc.
 	callsGot, callsWant atomic.Int32
 	stopGot, stopWant   func() bool
@@ -84,6 +89,7 @@ type forest struct {
 	t     *testing.T
 	rng   *rand.Rand
 	pairs []*pair
+	never braid.Event // what waiters wait for
 	ids   int
 	log   []string
 }
@@ -103,7 +109,7 @@ func (f *forest) delay() time.Duration {
 }
 
 func (f *forest) add(kind string, up *pair, got, want context.Context) *pair {
-	p := &pair{id: f.ids, kind: kind, up: up, got: got, want: want}
+	p := &pair{id: f.ids, kind: kind, up: up, got: got, want: want, shy: f.rng.IntN(3) == 0}
 	if up != nil {
 		p.until = up.until
 	}
@@ -265,9 +271,13 @@ func (f *forest) growTask(up *pair) {
 	}
 }
 
-// watch registers functions at both contexts, at some.
+// watch lets somebody hear of the end of both contexts, of some.
 func (f *forest) watch(p *pair) {
-	if f.rng.IntN(2) == 0 {
+	if f.rng.IntN(3) == 0 {
+		p.waiter = make(chan error, 1)
+		go func() { p.waiter <- f.never.Wait(p.got) }()
+	}
+	if p.shy || f.rng.IntN(2) == 0 {
 		return
 	}
 	p.stopGot = context.AfterFunc(p.got, func() { p.callsGot.Add(1) })
@@ -327,17 +337,9 @@ func (f *forest) compareNow(p *pair) {
 
 // compare looks at everything, when all goroutines have come to rest.
 func (f *forest) compare(p *pair) {
+	f.compareWaiter(p)
 	f.compareNow(p)
-	if p.ours() || p.want.Done() != nil {
-		if got, want := isClosed(p.got.Done()), isClosed(p.want.Done()); got != want {
-			f.errorf("%v: Done closed %v, want %v", p, got, want)
-		}
-	} else if p.got.Done() != nil {
-		f.errorf("%v: has a Done channel, want none", p)
-	}
-	if first, second := p.got.Done(), p.got.Done(); first != second {
-		f.errorf("%v: Done gives another channel the second time", p)
-	}
+	f.compareDone(p)
 	if !p.ours() || p.open { // the deadline of an ended scope means nothing
 		got, gotOK := p.got.Deadline()
 		want, wantOK := p.want.Deadline()
@@ -352,6 +354,40 @@ func (f *forest) compare(p *pair) {
 	}
 	if got, want := p.callsGot.Load(), p.callsWant.Load(); got != want {
 		f.errorf("%v: its function was called %d times, want %d", p, got, want)
+	}
+}
+
+// compareWaiter looks whether the call that waits with the context is back, as it must be by itself.
+func (f *forest) compareWaiter(p *pair) {
+	if p.waiter == nil {
+		return
+	}
+	if !p.isBack {
+		select {
+		case p.waited = <-p.waiter:
+			p.isBack = true
+		default:
+		}
+	}
+	if want := p.want.Err() != nil; p.isBack != want || want && plain(p.waited) != plain(context.Cause(p.want)) {
+		f.errorf("%v: the call that waits with it has returned: %v, with %v; want %v, %v",
+			p, p.isBack, p.waited, want, context.Cause(p.want))
+	}
+}
+
+func (f *forest) compareDone(p *pair) {
+	if p.shy {
+		return
+	}
+	if p.ours() || p.want.Done() != nil {
+		if got, want := isClosed(p.got.Done()), isClosed(p.want.Done()); got != want {
+			f.errorf("%v: Done closed %v, want %v", p, got, want)
+		}
+	} else if p.got.Done() != nil {
+		f.errorf("%v: has a Done channel, want none", p)
+	}
+	if first, second := p.got.Done(), p.got.Done(); first != second {
+		f.errorf("%v: Done gives another channel the second time", p)
 	}
 }
 
@@ -370,6 +406,7 @@ func (f *forest) step() {
 	switch f.rng.IntN(12) {
 	case 0, 1:
 		f.cancel(p)
+		f.cancel(f.pairs[f.rng.IntN(len(f.pairs))]) // the first one counts, seen or not
 	case 2, 3:
 		f.finish(p)
 	case 4:
@@ -403,6 +440,7 @@ func (f *forest) close() {
 		f.finish(p)
 	}
 	synctest.Wait()
+	defer f.never.Set()
 	if !f.t.Failed() {
 		for _, p := range f.pairs {
 			f.compare(p)

@@ -96,7 +96,7 @@ func ExampleGroupError_parent() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, errStop))
 	// Output:
-	// 2 failures: task main/editor: could not save the draft; the service stops
+	// task main/editor: could not save the draft; the service stops
 	// true
 }
 

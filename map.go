@@ -10,7 +10,7 @@ import (
 // Map calls fn for each element of seq, up to n at a time, and yields the results in the order of seq.
 //
 // seq is read by a task of its own and no further than needed: at most n calls run,
-// and at most n more results wait for an earlier one or for the loop.
+// and at most n more results wait for an earlier one or for the loop; one element more may have been read.
 // A failure is yielded in its place as a [*TaskError] and cancels nobody;
 // a loop that returns at the first error has the rest cancelled and joined.
 // How the loop ends, panics and ctx are as with [AsCompleted].

@@ -25,7 +25,8 @@ type Race[T any] struct {
 //
 // # Cancellation
 //
-// If ctx ends before anybody has won, the fns are cancelled and joined, and First returns the cause.
+// If ctx ends before anybody has won, the fns are cancelled and joined, and First returns the cause,
+// unless one of them succeeded all the same: then its result counts.
 func First[T any](ctx context.Context, fns ...func(context.Context) (T, error)) (T, error) {
 	return Race[T]{}.First(ctx, fns...)
 }
@@ -37,7 +38,7 @@ func First[T any](ctx context.Context, fns ...func(context.Context) (T, error)) 
 // # Cancellation
 //
 // If ctx ends before anybody has won, the fns are cancelled and joined, and FirstSuccess returns the cause,
-// behind the failures if there were any.
+// behind the failures if there were any, unless one of them succeeded all the same: then its result counts.
 func FirstSuccess[T any](ctx context.Context, fns ...func(context.Context) (T, error)) (T, error) {
 	return Race[T]{}.FirstSuccess(ctx, fns...)
 }

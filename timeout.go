@@ -25,7 +25,7 @@ func Timeout(ctx context.Context, d time.Duration, fn func(context.Context) erro
 	if err := enter(ctx, "braid.Timeout", nil); err != nil {
 		return err
 	}
-	return timeLimit(ctx, "timeout", d, fn)
+	return timeLimit(ctx, "timeout", d, time.Time{}, fn)
 }
 
 // Deadline is [Timeout] with a point in time instead of a duration. The clock is that of [Time].
@@ -33,10 +33,10 @@ func Deadline(ctx context.Context, at time.Time, fn func(context.Context) error)
 	if err := enter(ctx, "braid.Deadline", nil); err != nil {
 		return err
 	}
-	return timeLimit(ctx, "deadline", at.Sub(Time(ctx)), fn)
+	return timeLimit(ctx, "deadline", at.Sub(Time(ctx)), at, fn)
 }
 
-func timeLimit(ctx context.Context, op string, d time.Duration, fn func(context.Context) error) error {
+func timeLimit(ctx context.Context, op string, d time.Duration, at time.Time, fn func(context.Context) error) error {
 	if d <= 0 {
 		return &TimeoutError{Op: op, After: d, task: Current(ctx)}
 	}
@@ -44,7 +44,7 @@ func timeLimit(ctx context.Context, op string, d time.Duration, fn func(context.
 	s.kind = kindTimeout
 	s.attach(ctx, Current(ctx))
 	defer s.detach()
-	s.arm(d)
+	s.arm(d, at)
 	defer s.timer.Stop()
 	err := fn(&s.node)
 	return s.judge(err)
@@ -77,13 +77,13 @@ func Shield(ctx context.Context, d time.Duration, fn func(context.Context) error
 	start := Time(ctx)
 	s.shelter(ctx, start.Add(d))
 	if s.link.until.Before(start.Add(d)) {
-		s.after = s.link.until.Sub(start) // what is left of the shield around
+		s.after = max(0, s.link.until.Sub(start)) // what is left of the shield around
 	}
 	if up, _ := resolve(ctx); up != nil {
 		up.adopt(&s.node)
 	}
 	defer s.detach()
-	s.arm(s.after)
+	s.arm(s.after, s.link.until)
 	defer s.timer.Stop()
 	err := fn(&s.node)
 	return s.judge(err)
@@ -99,10 +99,14 @@ type timeScope struct {
 	rec   *cancellation // the cancellation that the timer brings
 }
 
-// arm sets the deadline d from now.
-func (s *timeScope) arm(d time.Duration) {
+// arm sets the deadline: d from now, which is the point at in time if that is given.
+// Two limits with the same at are due together, whatever the time between their calls; judge relies on it.
+func (s *timeScope) arm(d time.Duration, at time.Time) {
 	sc := s.link.sched
-	s.when = now(sc).Add(d)
+	s.when = at
+	if at.IsZero() {
+		s.when = now(sc).Add(d)
+	}
 	if s.link.limit.IsZero() || s.when.Before(s.link.limit) {
 		s.own(func(l *link) { l.limit = s.when })
 	}

@@ -32,7 +32,7 @@ func panicOf(t *testing.T, what string, f func()) (pe *braid.PanicError) {
 	defer func() {
 		t.Helper()
 		v := recover()
-		is := false
+		var is bool
 		if pe, is = v.(*braid.PanicError); !is {
 			t.Errorf("%s panicked with %v, want a *PanicError", what, v)
 			pe = &braid.PanicError{}

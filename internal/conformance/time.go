@@ -120,7 +120,7 @@ func (k timeLimit) runsOut(t *testing.T, ctx context.Context) {
 		t.Errorf("After = %v", te.After)
 	}
 	err = k.run(ctx, aMoment, func(ctx context.Context) error { _ = forever(ctx); return ctx.Err() })
-	if _, is := err.(*braid.TimeoutError); !is { //nolint:errorlint // the very error is wanted
+	if _, is := err.(*braid.TimeoutError); !is {
 		t.Errorf("for ctx.Err() there is %v (%T)", err, err)
 	}
 	ok(t, ctx.Err())
@@ -153,11 +153,11 @@ func (k timeLimit) resultCounts(t *testing.T, ctx context.Context) {
 
 func (k timeLimit) realError(t *testing.T, ctx context.Context) {
 	boom := errors.New("boom")
-	for _, real := range []func(inside error) error{
+	for _, failing := range []func(inside error) error{
 		func(error) error { return boom },
 		func(inside error) error { return errors.Join(inside, boom) },
 	} {
-		err := k.run(ctx, aMoment, func(ctx context.Context) error { return real(forever(ctx)) })
+		err := k.run(ctx, aMoment, func(ctx context.Context) error { return failing(forever(ctx)) })
 		timeoutOf(t, err, k.name)
 		want(t, "the real error is found", errors.Is(err, boom), true)
 		says(t, "the error", err, "boom", "ran out")

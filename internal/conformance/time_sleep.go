@@ -118,10 +118,10 @@ var sleepCases = []testCase{
 var everyCases = []testCase{
 	{"Every: calls at each multiple of the period, the first time after one", func(t *testing.T, ctx context.Context) {
 		begin := braid.Time(ctx)
-		n := time.Duration(0)
+		n := 0
 		err := braid.Every(ctx, aMoment, func(ctx context.Context) error {
 			n++
-			if d := braid.Time(ctx).Sub(begin); d < n*aMoment {
+			if d := braid.Time(ctx).Sub(begin); d < time.Duration(n)*aMoment {
 				t.Errorf("call %d comes after %v", n, d)
 			}
 			if n == 4 {

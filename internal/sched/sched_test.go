@@ -18,16 +18,16 @@ type recorder struct {
 	asked []string
 }
 
-func (r *recorder) note(format string, args ...any) {
+func (r *recorder) notef(format string, args ...any) {
 	r.asked = append(r.asked, fmt.Sprintf(format, args...))
 }
-func (r *recorder) Park(_ *sched.Parker, f context.Context) { r.note("Park %v", f != nil) }
-func (r *recorder) Unpark(*sched.Parker)                    { r.note("Unpark") }
-func (r *recorder) Point(op sched.Op)                       { r.note("Point %s %v", op.Name, op.Object) }
-func (r *recorder) Now() time.Time                          { r.note("Now"); return time.Unix(1, 0) }
+func (r *recorder) Park(_ *sched.Parker, f context.Context) { r.notef("Park %v", f != nil) }
+func (r *recorder) Unpark(*sched.Parker)                    { r.notef("Unpark") }
+func (r *recorder) Point(op sched.Op)                       { r.notef("Point %s %v", op.Name, op.Object) }
+func (r *recorder) Now() time.Time                          { r.notef("Now"); return time.Unix(1, 0) }
 
 func (r *recorder) After(d time.Duration, f func()) sched.Timer {
-	r.note("After %v", d)
+	r.notef("After %v", d)
 	f()
 	return stopped{}
 }
