@@ -65,6 +65,10 @@ type pair struct {
 	group  *braid.Group // of a Run
 	until  time.Time    // the limit of the shield around
 
+	// late: a standard context above hears of the end through a goroutine of its own, and so is no measure until that
+	// has run. The context package starts one to listen to a context that is not its own behind a WithValue.
+	late bool
+
 	shy    bool       // nobody asks for its Done channel
 	waiter chan error // what a call gives that waits with got; nil if there is none
 	waited error
@@ -84,6 +88,17 @@ func (p *pair) String() string {
 
 // ours reports whether the context is a scope's.
 func (p *pair) ours() bool { return p.end != nil }
+
+// prompt reports whether what ended above shows in the context at once.
+func (p *pair) prompt() bool { return p.ours() && !p.late }
+
+// belowOurs reports whether p only adds values to a scope's context.
+func (p *pair) belowOurs() bool {
+	for p.kind == "value" {
+		p = p.up
+	}
+	return p.ours()
+}
 
 type forest struct {
 	t     *testing.T
@@ -112,6 +127,13 @@ func (f *forest) add(kind string, up *pair, got, want context.Context) *pair {
 	p := &pair{id: f.ids, kind: kind, up: up, got: got, want: want, shy: f.rng.IntN(3) == 0}
 	if up != nil {
 		p.until = up.until
+		switch kind {
+		case "without", "Shield":
+		case "cancel", "timeout", "deadline":
+			p.late = up.late || up.kind == "value" && up.belowOurs()
+		default:
+			p.late = up.late
+		}
 	}
 	f.pairs = append(f.pairs, p)
 	return p
@@ -406,7 +428,9 @@ func (f *forest) step() {
 	switch f.rng.IntN(12) {
 	case 0, 1:
 		f.cancel(p)
-		f.cancel(f.pairs[f.rng.IntN(len(f.pairs))]) // the first one counts, seen or not
+		if q := f.pairs[f.rng.IntN(len(f.pairs))]; q.prompt() {
+			f.cancel(q) // the first one counts, seen or not
+		}
 	case 2, 3:
 		f.finish(p)
 	case 4:
@@ -421,11 +445,11 @@ func (f *forest) step() {
 	}
 	p = f.pairs[f.rng.IntN(len(f.pairs))]
 	for _, q := range f.pairs {
-		if q.ours() && f.rng.IntN(2) == 0 { // not all, since a look may bring about what another look would miss
+		if q.prompt() && f.rng.IntN(2) == 0 { // not all, since a look may bring about what another look would miss
 			f.compareNow(q)
 		}
 	}
-	if p.ours() && f.rng.IntN(2) == 0 {
+	if p.prompt() && f.rng.IntN(2) == 0 {
 		f.grow(p) // a call at once, before what goroutines there are have run
 	}
 	synctest.Wait()
@@ -787,5 +811,51 @@ func TestContext_concurrentCancels(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%d causes seen in one scope, want one", n)
 		}
+	}
+}
+
+// What ended first is the cause, even if nobody looked before something else ended the scope too.
+func TestContext_firstEndCounts(t *testing.T) {
+	first, second := errors.New("first"), errors.New("second")
+	for name, end := range map[string]func(ctx context.Context, g *braid.Group, cancel func(error)) error{
+		"Group.Cancel": func(ctx context.Context, g *braid.Group, cancel func(error)) error {
+			cancel(first)
+			g.Cancel(second)
+			return context.Cause(ctx)
+		},
+		"Handle.Cancel": func(_ context.Context, g *braid.Group, cancel func(error)) error {
+			var cause error
+			h := g.Go(func(ctx context.Context) error {
+				synctest.Wait()
+				cause = context.Cause(ctx)
+				return nil
+			})
+			cancel(first)
+			h.Cancel(second)
+			_ = h.Wait(context.Background())
+			return cause
+		},
+		"Timeout": func(ctx context.Context, g *braid.Group, cancel func(error)) (cause error) {
+			_ = braid.Timeout(ctx, time.Minute, func(ctx context.Context) error {
+				cancel(first)
+				<-time.After(time.Hour)
+				cause = context.Cause(ctx)
+				return nil
+			})
+			return cause
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				parent, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				_ = braid.Run(parent, func(ctx context.Context, g *braid.Group) error {
+					if cause := end(ctx, g, cancel); cause != first {
+						t.Errorf("Cause %v, want %v", cause, first)
+					}
+					return nil
+				})
+			})
+		})
 	}
 }

@@ -242,6 +242,9 @@ func (g *Group) Cancel(cause error) {
 
 // cancel ends the scope from inside.
 func (g *Group) cancel(rec *cancellation) {
+	if g.node.cancelled() != nil {
+		return // perhaps from outside, and not heard of until now
+	}
 	g.node.mu.Lock()
 	if g.own == nil && g.node.rec.Load() == nil {
 		g.own = rec

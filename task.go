@@ -194,7 +194,9 @@ func (h *Handle) Cancel(cause error) {
 	if h.group != nil && h.group.withdraw(h, true) {
 		return
 	}
-	h.node.cancel(newCancellation(cause))
+	if h.node.cancelled() == nil {
+		h.node.cancel(newCancellation(cause))
+	}
 }
 
 // Done returns a channel that is closed when the task has ended.
