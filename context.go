@@ -269,7 +269,15 @@ func (n *node) detach() {
 		up.drop(n)
 		up.mu.Unlock()
 	}
-	n.cancel(ended)
+	n.end(ended)
+}
+
+// end ends the scope because of something that happened inside, unless it has been ended from outside:
+// the end of a foreign context above counts even if it has not been heard of until now. No mu is held by the caller.
+func (n *node) end(rec *cancellation) {
+	if n.cancelled() == nil {
+		n.cancel(rec)
+	}
 }
 
 // cancel ends the scope and everything below it, unless it has ended. No mu is held by the caller.

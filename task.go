@@ -194,9 +194,7 @@ func (h *Handle) Cancel(cause error) {
 	if h.group != nil && h.group.withdraw(h, true) {
 		return
 	}
-	if h.node.cancelled() == nil {
-		h.node.cancel(newCancellation(cause))
-	}
+	h.node.end(newCancellation(cause))
 }
 
 // Done returns a channel that is closed when the task has ended.
@@ -313,9 +311,9 @@ func (h *Handle) await(ctx context.Context) error {
 func (h *Handle) endScope() {
 	n := &h.node
 	n.mu.Lock()
-	if n.watch != nil || n.first != nil {
+	if n.watch != nil || n.first != nil || n.link.live {
 		n.mu.Unlock()
-		n.cancel(ended)
+		n.end(ended)
 		return
 	}
 	if n.rec.Load() == nil { // nearly always; there is nobody to tell but a call that others park under this ctx

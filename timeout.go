@@ -111,7 +111,7 @@ func (s *timeScope) arm(d time.Duration, at time.Time) {
 		s.own(func(l *link) { l.limit = s.when })
 	}
 	s.rec = &cancellation{err: context.DeadlineExceeded, cause: &TimeoutError{Op: s.op, After: s.after, task: s.task}, at: s.when}
-	s.timer = sched.After(sc, d, func() { s.cancel(s.rec) })
+	s.timer = sched.After(sc, d, func() { s.end(s.rec) })
 }
 
 // shelter puts n below ctx without its cancellation. Shields inside n last until then at most;
