@@ -72,6 +72,22 @@ var limiterCases = []testCase{
 			l.Release(ctx)
 		})
 	}},
+	{"Limiter: a borrower whose wait was cancelled may ask again", func(t *testing.T, ctx context.Context) {
+		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
+			l := braid.NewLimiter("tokens", 1)
+			l.TryAcquireFor("holder")
+			for range 2 {
+				c := begin(g, func(ctx context.Context) error { return l.AcquireFor(ctx, "me") })
+				until(t, ctx, "it waits", func() bool { return l.Statistics().Waiting == 1 })
+				c.h.Cancel(errStop)
+				c.fails(t, ctx, "the cancelled wait", errStop)
+			}
+			want(t, "TryAcquireFor", l.TryAcquireFor("me"), false)
+			l.ReleaseFor("holder")
+			ok(t, l.AcquireFor(ctx, "me"))
+			want(t, "afterwards", counts(l), [3]int{1, 1, 0})
+		})
+	}},
 	{"Limiter: code without a task borrows with a borrower of its own", func(t *testing.T, ctx context.Context) {
 		l := braid.NewLimiter("tokens", 1)
 		plain := context.Background()
