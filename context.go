@@ -282,15 +282,25 @@ func (n *node) end(rec *cancellation) {
 
 // cancel ends the scope and everything below it, unless it has ended. No mu is held by the caller.
 func (n *node) cancel(rec *cancellation) {
-	var calls *call
-	n.mark(rec, &calls)
-	for calls != nil {
-		calls = calls.fire()
+	var o aftermath
+	n.mark(rec, &o)
+	for _, p := range o.wake {
+		sched.Unpark(p)
+	}
+	for o.calls != nil {
+		o.calls = o.calls.fire()
 	}
 }
 
-// mark does the work of cancel under the locks of the subtree, and collects the functions to call without them.
-func (n *node) mark(rec *cancellation, calls **call) {
+// aftermath is what a cancellation leaves to do when its locks are released.
+// Calls are woken then too: the first thing that each of them would do is to want a lock that the canceller holds.
+type aftermath struct {
+	wake  []*sched.Parker
+	calls *call
+}
+
+// mark does the work of cancel under the locks of the subtree.
+func (n *node) mark(rec *cancellation, o *aftermath) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.rec.Load() != nil {
@@ -301,16 +311,16 @@ func (n *node) mark(rec *cancellation, calls **call) {
 		if w.done != nil {
 			close(w.done)
 		}
-		*calls = (*calls).splice(w.calls)
+		o.calls = o.calls.splice(w.calls)
 		w.calls = nil
 	}
 	if p := n.parked.Load(); p != nil {
-		sched.Unpark(p)
+		o.wake = append(o.wake, p)
 	}
 	if c := n.first; c != nil {
 		for {
 			if !c.detached {
-				c.mark(rec, calls)
+				c.mark(rec, o)
 			}
 			if c = c.next; c == n.first {
 				break
