@@ -43,24 +43,25 @@ var nestedTimeoutCases = []testCase{
 		want(t, "the failure is found", errors.Is(err, boom), true)
 	}},
 	{"Deadline: of nested ones that are equal the inner reports, and the outer too", func(t *testing.T, ctx context.Context) {
-		for range 10 {
-			at := braid.Time(ctx).Add(aMoment)
+		for d := aMoment; d < inVain; d *= 2 {
+			at := braid.Time(ctx).Add(d)
 			var inside error
 			err := braid.Deadline(ctx, at, func(ctx context.Context) error {
 				inside = braid.Deadline(ctx, at, forever)
 				return inside
 			})
 			if inside == nil {
-				continue // on a busy machine the outer may have passed before it is looked at
+				continue // on a busy machine the outer may have passed before its function is called
 			}
 			inner := timeoutOf(t, inside, "deadline")
 			outer := timeoutOf(t, err, "deadline")
-			want(t, "the outer reports for the inner", inner == outer, false)
-			want(t, "the inner one's error is found in the outer one's", errors.Is(err, inside), true)
 			if inner == outer {
-				return // once is enough
+				continue // or before the inner one is called, which finds its ctx done then
 			}
+			want(t, "the inner one's error is found in the outer one's", errors.Is(err, inside), true)
+			return
 		}
+		t.Error("the outer one always reports for the inner")
 	}},
 	{"Deadline: one for several steps ends each of them", func(t *testing.T, ctx context.Context) {
 		at := braid.Time(ctx).Add(aMoment)
