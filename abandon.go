@@ -28,7 +28,7 @@ func Abandon[T any](ctx context.Context, fn func(context.Context) (T, error), di
 	if err := enter(ctx, "braid.Abandon", nil); err != nil {
 		return zero, err
 	}
-	g := &Group{name: "abandoned", live: 1} // never closed: nobody joins it
+	g := &Group{name: "abandoned", live: 1, nobodys: true} // never closed: nobody joins it
 	g.node.kind = kindGroup
 	g.node.shelter(ctx, time.Time{})
 	if g.node.task == nil {

@@ -31,6 +31,7 @@ type Group struct {
 	closed  bool        // Run has returned
 	body    bool        // the body has not returned
 	root    bool        // Run made the task that runs the body; written once
+	nobodys bool        // made by Abandon, and joined by no Run; written once
 	joiner  *waiter     // Run, once it waits for live to become 0
 	stuck   *StuckError // set when the grace is over
 	timer   sched.Timer // of the grace

@@ -52,6 +52,9 @@ func Offload[T any](ctx context.Context, lim *Limiter, fn func(context.Context) 
 	for _, o := range opts {
 		o.applyOffload(&c)
 	}
+	if err := causeOf(ctx); err != nil {
+		return zero, err
+	}
 	if ctx.Value(offloadKey{lim}) != nil {
 		return zero, fmt.Errorf("braid: Offload inside Offload on the same limiter %q: the outer call holds a token that the inner one may wait for; call the function directly, or use another limiter", lim.Name())
 	}

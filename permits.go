@@ -43,7 +43,7 @@ func (p *permits) acquire(ctx context.Context, n, size int64, r *resource, kind,
 	if err != nil {
 		p.mu.Lock()
 		if w.granted.Load() {
-			p.add(-n) // granted in the same moment: pass it on
+			p.forgo(n) // granted in the same moment: pass it on
 		} else {
 			p.waiters.remove(w)
 		}
@@ -135,6 +135,16 @@ func (p *permits) hand(size int64) (wake *waiter) {
 		}
 	}
 	return wake
+}
+
+// forgo gives back n units that were granted, unless somebody has released them by mistake already.
+func (p *permits) forgo(n int64) {
+	for {
+		s := p.state.Load()
+		if s&^queueing < n || p.state.CompareAndSwap(s, s-n) {
+			return
+		}
+	}
 }
 
 func (p *permits) add(n int64)  { p.state.Add(n) }

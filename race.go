@@ -55,6 +55,9 @@ func (r Race[T]) FirstSuccess(ctx context.Context, fns ...func(context.Context) 
 
 func (r Race[T]) run(ctx context.Context, fns []func(context.Context) (T, error), failureWins bool) (winner T, err error) {
 	var zero T
+	if err := causeOf(ctx); err != nil {
+		return zero, err
+	}
 	if len(fns) == 0 {
 		return zero, errNoFunctions
 	}

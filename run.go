@@ -107,7 +107,7 @@ func (g *Group) join() {
 	g.node.mu.Lock()
 	g.body = false
 	g.live--
-	if g.live > 0 && g.stuck == nil {
+	for g.live > 0 && g.stuck == nil { // again if a task was started between the last one's end and our waking
 		w := newWaiter(&g.node)
 		g.joiner = w
 		g.node.mu.Unlock()

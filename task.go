@@ -181,7 +181,12 @@ func (h *Handle) Waiting() string {
 }
 
 // Group returns the group that the task belongs to; nil for the task of an outermost [Run] and for one left by [Abandon].
-func (h *Handle) Group() *Group { return h.group }
+func (h *Handle) Group() *Group {
+	if h.group != nil && h.group.nobodys {
+		return nil
+	}
+	return h.group
+}
 
 // Cancel cancels the task: its ctx ends with cause, and so do the scopes inside it.
 // The rest of its group is not touched, and a task that returns because of it has not failed.

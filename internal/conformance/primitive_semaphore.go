@@ -170,6 +170,31 @@ var semaphoreCases = []testCase{
 			c.succeeds(t, ctx, "the one that waited")
 		})
 	}},
+	{"Semaphore: a Release too many, when a request is granted and cancelled, leaves a semaphore that works", func(t *testing.T, ctx context.Context) {
+		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
+			s := braid.NewSemaphore(3)
+			release := func(n int64) {
+				defer func() { _ = recover() }() // who releases more than is held may be told so
+				s.Release(n)
+			}
+			ok(t, s.Acquire(ctx, 3))
+			c := begin(g, func(ctx context.Context) error {
+				err := s.Acquire(ctx, 2)
+				if err == nil {
+					release(2)
+				}
+				return err
+			})
+			until(t, ctx, "one waits", func() bool { return s.Statistics().Waiting == 1 })
+			s.Release(3)
+			release(2)
+			c.h.Cancel(errStop)
+			c.stopped(t, ctx, "the one that waited")
+			want(t, "afterwards", s.Statistics(), braid.SemaphoreStatistics{Size: 3})
+			want(t, "TryAcquire of all", s.TryAcquire(3), true)
+			want(t, "TryAcquire of one more", s.TryAcquire(1), false)
+		})
+	}},
 	{"Semaphore: any task may release, and in other portions", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			s := braid.NewSemaphore(3)
