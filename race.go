@@ -101,6 +101,8 @@ func (r Race[T]) run(ctx context.Context, fns []func(context.Context) (T, error)
 		return winner, nil
 	case lost != nil:
 		return zero, lost
+	case err == nil: // ctx ended before anybody had started
+		return zero, causeOf(ctx)
 	default:
 		return zero, err
 	}
