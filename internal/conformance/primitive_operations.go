@@ -111,12 +111,15 @@ var operations = []operation{
 			defer m.Unlock()
 			return c.WaitFor(ctx, func() bool { return ready })
 		}, func() int {
-			if m.Statistics().Locked { // a call on its way into the wait still holds it
+			n := c.Statistics().Waiting
+			if m.Statistics().Locked { // the last of them, on its way into the wait, still holds it
 				return -1
 			}
-			return c.Statistics().Waiting
+			return n
 		}, func() any { return []any{m.Statistics(), c.Statistics()} }, func() {
-			m.TryLock() // it is free: see waiting
+			if !m.TryLock() {
+				panic("the mutex is free when waiting has said how many wait")
+			}
 			ready = true
 			m.Unlock()
 			c.NotifyAll()
