@@ -47,7 +47,8 @@ func Abandon[T any](ctx context.Context, fn func(context.Context) (T, error), di
 		value = v
 		return err
 	}
-	h.ask().report = func(err error) bool {
+	h.ask().apart = true
+	h.extra.report = func(err error) bool {
 		state.CompareAndSwap(callRunning, callEnded)
 		promise.future.settle(value, err)
 		return true

@@ -349,6 +349,8 @@ type ear struct {
 	mu   sync.Mutex
 	stop func() bool // guarded by mu
 	deaf bool        // guarded by mu: the scope is over
+
+	telling sync.Mutex // held while the end of the context is passed on; see link.tell
 }
 
 // listen makes sure that the end of all foreign contexts above is heard. No lock of a node is held.
@@ -367,7 +369,11 @@ func (e *ear) listen(ctx context.Context, n *node) {
 		return
 	}
 	e.on.Store(true)
-	e.stop = context.AfterFunc(ctx, func() { n.cancel(fromForeign(ctx)) })
+	e.stop = context.AfterFunc(ctx, func() {
+		e.telling.Lock()
+		defer e.telling.Unlock()
+		n.cancel(fromForeign(ctx))
+	})
 }
 
 // hangUp ends the registration of n, whose scope is over.
@@ -391,8 +397,27 @@ func (l *link) poll() {
 		l.up.poll()
 	}
 	if l.node != nil && l.ctx.Err() != nil {
-		l.node.cancel(fromForeign(l.ctx))
+		l.tell()
 	}
+}
+
+// tell passes the end of ctx on, and returns when all below has heard of it, also if somebody else is at it already:
+// standard contexts below are among those that hear of it last.
+func (l *link) tell() {
+	if l.ear == nil {
+		l.node.cancel(fromForeign(l.ctx))
+		return
+	}
+	if l.sched != nil {
+		// A task may be switched while it tells, and must not hold what another task would block the thread for.
+		l.node.cancel(fromForeign(l.ctx))
+		l.ear.telling.Lock()
+		defer l.ear.telling.Unlock()
+		return
+	}
+	l.ear.telling.Lock()
+	defer l.ear.telling.Unlock()
+	l.node.cancel(fromForeign(l.ctx))
 }
 
 // Deadline implements context.Context.

@@ -24,13 +24,21 @@ func (g *Group) graceOver() {
 		return
 	}
 	e := &StuckError{Group: g.Path(), Grace: g.grace, Tasks: g.Unfinished()}
+	g.node.mu.Lock()
+	over = g.closed || g.live == 0
+	if !over {
+		g.errs = append(g.errs, e) // before anybody is told: who is told is also in the error
+	}
+	g.node.mu.Unlock()
+	if over {
+		return
+	}
 	if g.onStuck != nil {
 		g.onStuck(e)
 	}
 	g.node.mu.Lock()
-	if !g.closed && g.live > 0 {
+	if !g.closed {
 		g.stuck = e
-		g.errs = append(g.errs, e)
 		g.wakeJoiner()
 	}
 	g.node.mu.Unlock()

@@ -247,11 +247,21 @@ func (g *Group) cancel(rec *cancellation) {
 		return // perhaps from outside, and not heard of until now
 	}
 	g.node.mu.Lock()
+	rec = g.claim(rec)
+	g.node.mu.Unlock()
+	g.node.cancel(rec)
+}
+
+// claim makes rec the group's own cancellation, unless it has one, and returns the one that it has.
+// Whoever claims first is the cause, whoever comes to cancelling first. node.mu is held.
+func (g *Group) claim(rec *cancellation) *cancellation {
 	if g.own == nil && g.node.rec.Load() == nil {
 		g.own = rec
 	}
-	g.node.mu.Unlock()
-	g.node.cancel(rec)
+	if g.own != nil {
+		return g.own
+	}
+	return rec
 }
 
 // cancelledByParent reports whether the scope ended from outside first. node.mu is held.

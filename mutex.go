@@ -52,7 +52,11 @@ func (m *Mutex) relock(ctx context.Context) {
 // It has no ctx, so the lock is not known to belong to a task.
 func (m *Mutex) TryLock() bool {
 	m.point("mutex.TryLock")
-	return m.permits.try(1, 1)
+	if !m.permits.try(1, 1) {
+		return false
+	}
+	m.owner.Store(nil) // an Unlock too many may have left one
+	return true
 }
 
 // Unlock unlocks m and hands it to whoever has waited longest. As with sync.Mutex, any task may do so.
@@ -77,5 +81,9 @@ type MutexStatistics struct {
 
 // Statistics returns a snapshot.
 func (m *Mutex) Statistics() MutexStatistics {
-	return MutexStatistics{Locked: m.permits.inUse() > 0, Owner: m.owner.Load(), Waiting: m.permits.waiting()}
+	s := MutexStatistics{Locked: m.permits.inUse() > 0, Waiting: m.permits.waiting()}
+	if s.Locked {
+		s.Owner = m.owner.Load()
+	}
+	return s
 }

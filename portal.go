@@ -31,7 +31,8 @@ func Submit[T any](p *Portal, fn func(context.Context) (T, error), opts ...TaskO
 		value, err = fn(ctx)
 		return err
 	}
-	h.ask().report = func(err error) bool {
+	h.ask().apart = true
+	h.extra.report = func(err error) bool {
 		f.settle(value, err)
 		return true
 	}
@@ -113,6 +114,7 @@ func (v *visitor) below(ctx context.Context, g *Group) {
 func (g *Group) enlist(ctx context.Context, h *Handle) error {
 	if !h.node.inline {
 		h.ask().report = func(error) bool { return true }
+		h.extra.apart, h.extra.quiet = true, true
 	}
 	if g.limit > 0 {
 		return g.admit(ctx, h)

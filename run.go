@@ -79,14 +79,14 @@ func (g *Group) open(ctx context.Context, entry uintptr) {
 	}
 	g.node.kind = kindGroup
 	g.node.attach(ctx, owner)
+	if g.hook != nil {
+		g.node.own(func(l *link) { l.hook = g.hook }) // before anybody can hear of g's cancellation through it
+	}
 	if g.limit > 0 {
 		g.node.onCancel(g.dropQueued)
 	}
 	if g.grace > 0 {
 		g.node.onCancel(g.startGrace)
-	}
-	if g.hook != nil {
-		g.node.own(func(l *link) { l.hook = g.hook })
 	}
 }
 

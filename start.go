@@ -38,7 +38,8 @@ func Start[T any](ctx context.Context, g *Group, fn func(ctx context.Context, re
 			}
 		})
 	}
-	h.ask().report = func(err error) bool {
+	h.ask().apart = true
+	h.extra.report = func(err error) bool {
 		if state.CompareAndSwap(starting, failed) {
 			if err == nil {
 				err = ErrNotReady

@@ -70,6 +70,9 @@ type extra struct {
 	// If it returns true it has taken the failure, which then does not fail the group.
 	report func(err error) bool
 
+	apart bool // the task's end is its caller's alone and does not touch the group's result
+	quiet bool // nor is the panic hook told; see Portal.Do
+
 	admission *waiter // guarded by group.node.mu: who waits for the task to get a slot
 }
 
@@ -81,8 +84,8 @@ func (h *Handle) ask() *extra {
 	return h.extra
 }
 
-// counts reports whether it matters to the group's result that h never ran.
-func (h *Handle) counts() bool { return !h.node.inline && (h.extra == nil || h.extra.report == nil) }
+// counts reports whether it matters to the group's result that h never ran, or not to its end.
+func (h *Handle) counts() bool { return !h.node.inline && (h.extra == nil || !h.extra.apart) }
 
 // admitted tells whoever waits for h to get a slot that it has one, or never will. group.node.mu is held.
 func (h *Handle) admitted() {
@@ -346,6 +349,6 @@ func (h *Handle) settle(s State) {
 // neverRan ends a task that was not started.
 func (h *Handle) neverRan() {
 	h.reported(ErrNotStarted)
-	h.endScope()
+	h.node.cancel(ended) // not end, which would ask the contexts above, and may be what one of them has called
 	h.settle(NotStarted)
 }

@@ -153,6 +153,9 @@ func (s *timeScope) judge(err error) error {
 	if rec.explains(err) {
 		return s.rec.cause
 	}
+	if ge, ok := err.(*GroupError); ok {
+		err = ge.without(rec) // the limit is said once
+	}
 	return &expiredError{timeout: s.rec.cause, err: err}
 }
 

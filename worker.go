@@ -99,7 +99,9 @@ func (h *Handle) returned(err error) State {
 	if rec := h.node.cancelled(); rec != nil && rec.explains(err) {
 		h.err = err
 		h.reported(err)
-		h.group.missed()
+		if h.counts() {
+			h.group.missed()
+		}
 		return Cancelled
 	}
 	return h.failed(err)
@@ -114,7 +116,7 @@ func (h *Handle) failed(err error) State {
 }
 
 func (h *Handle) panicked(v any) State {
-	pe := h.group.caught(h.Path(), v, !h.node.inline)
+	pe := h.group.caught(h.Path(), v, !h.node.inline && (h.extra == nil || !h.extra.quiet))
 	h.err = pe
 	if !h.reported(pe) {
 		h.group.failPanic(pe)
@@ -149,13 +151,18 @@ func (g *Group) failure(path string, n *node, err error) error {
 
 // fail records a failure and cancels the group because of it.
 func (g *Group) fail(err error) {
+	g.node.cancelled() // perhaps from outside, and not heard of until now
+	var rec *cancellation
 	g.node.mu.Lock()
 	if !g.listed(err) {
 		g.errs = append(g.errs, err)
 	}
-	g.node.mu.Unlock()
 	if !g.keepGoing {
-		g.cancel(newCancellation(err))
+		rec = g.claim(newCancellation(err)) // under the same lock: the first failure is the cause
+	}
+	g.node.mu.Unlock()
+	if rec != nil {
+		g.node.cancel(rec)
 	}
 }
 

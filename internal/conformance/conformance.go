@@ -23,7 +23,7 @@ type testCase struct {
 // cases is filled by the files of this package, each in its own init order independent way: a slice a file.
 func cases() []testCase {
 	var all []testCase
-	for _, file := range [][]testCase{scopeCases, designCases, cornerCases} {
+	for _, file := range [][]testCase{scopeSuite(), designCases, cornerCases} {
 		all = append(all, file...)
 	}
 	all = append(all, togetherCases()...)

@@ -90,6 +90,31 @@ var mutexCases = []testCase{
 			want(t, "unlocked", m.Statistics(), braid.MutexStatistics{})
 		})
 	}},
+	{"Mutex: an Unlock too many, when the next holder is on its way and cancelled, leaves a mutex that works", func(t *testing.T, ctx context.Context) {
+		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
+			var m braid.Mutex
+			unlock := func() {
+				defer func() { _ = recover() }() // who unlocks what is unlocked may be told so
+				m.Unlock()
+			}
+			ok(t, m.Lock(ctx))
+			c := begin(g, func(ctx context.Context) error {
+				err := m.Lock(ctx)
+				if err == nil {
+					unlock()
+				}
+				return err
+			})
+			until(t, ctx, "one waits", func() bool { return m.Statistics().Waiting == 1 })
+			m.Unlock()
+			unlock()
+			c.h.Cancel(errStop)
+			c.stopped(t, ctx, "the one that waited")
+			want(t, "afterwards", m.Statistics(), braid.MutexStatistics{})
+			want(t, "TryLock", m.TryLock(), true)
+			want(t, "TryLock of a locked one", m.TryLock(), false)
+		})
+	}},
 	{"Mutex: unlocking what is not locked panics with a text that says what to do", func(t *testing.T, ctx context.Context) {
 		var m braid.Mutex
 		panics(t, "Unlock", m.Unlock, "not locked", "follow a Lock")
