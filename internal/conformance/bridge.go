@@ -119,7 +119,7 @@ var offloadCases = []testCase{
 			c.h.Cancel(errStop)
 			c.fails(t, ctx, "the call", errStop)
 			l.ReleaseFor("holder")
-			for _, done := range doneContexts(ctx) {
+			for _, done := range endedContexts(ctx) {
 				if err := never(done); !errors.Is(err, errStop) {
 					t.Errorf("with a done ctx: %v", err)
 				}
@@ -162,7 +162,7 @@ var offloadCases = []testCase{
 		scope(t, ctx, func(ctx context.Context, _ *braid.Group) {
 			l := braid.NewLimiter("threads", 1)
 			for _, opts := range [][]braid.OffloadOption{nil, {braid.AbandonOnCancel()}} {
-				pe := panicOf(t, "Offload", func() { _ = offload(l, func(context.Context) error { panic("boom") }, opts...)(ctx) })
+				pe := caughtPanic(t, func() { _ = offload(l, func(context.Context) error { panic("boom") }, opts...)(ctx) })
 				want(t, "the value", pe.Value, any("boom"))
 				want(t, "the task", pe.Task, braid.Current(ctx).Path())
 				want(t, "there is a stack", len(pe.Stack) > 0, true)

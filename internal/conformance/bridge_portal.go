@@ -13,19 +13,6 @@ func submit(p *braid.Portal, fn func(ctx context.Context) error, opts ...braid.T
 	return braid.Submit(p, func(ctx context.Context) (int, error) { return 1, fn(ctx) }, opts...)
 }
 
-// inTime calls f, which might wait for ever, and fails the case instead.
-func inTime(t *testing.T, ctx context.Context, what string, f func(ctx context.Context) error) {
-	t.Helper()
-	if err := braid.Timeout(ctx, inVain, func(ctx context.Context) error {
-		if err := f(ctx); err != nil {
-			return err
-		}
-		return ctx.Err()
-	}); err != nil {
-		t.Errorf("%s: %v", what, err)
-	}
-}
-
 var portalCases = []testCase{
 	{"Portal: Submit from a plain goroutine runs a task of the group and gives its result", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
@@ -165,7 +152,7 @@ var portalCases = []testCase{
 			p := braid.NewPortal(g)
 			c := begin(g, func(ctx context.Context) error {
 				f := submit(p, func(context.Context) error { return nil })
-				inTime(t, ctx, "Wait", func(ctx context.Context) error { _, err := f.Wait(ctx); return err })
+				ok(t, bounded(t, ctx, func(ctx context.Context) error { _, err := f.Wait(ctx); return err }))
 				return nil
 			})
 			c.succeeds(t, ctx, "the task")
@@ -176,9 +163,9 @@ var portalCases = []testCase{
 			p := braid.NewPortal(g)
 			ran := false
 			c := begin(g, func(ctx context.Context) error {
-				inTime(t, ctx, "Do", func(ctx context.Context) error {
+				ok(t, bounded(t, ctx, func(ctx context.Context) error {
 					return p.Do(ctx, func(context.Context) error { ran = true; return nil })
-				})
+				}))
 				return nil
 			})
 			c.succeeds(t, ctx, "the task")

@@ -5,9 +5,8 @@ package conformance
 
 import (
 	"context"
+	"slices"
 	"testing"
-
-	"github.com/braid-go/braid"
 )
 
 // Harness runs one case on a scheduler. It calls body once, in a place from which braid.Run may be called with ctx,
@@ -20,15 +19,29 @@ type testCase struct {
 	run  func(t *testing.T, ctx context.Context)
 }
 
-// cases is filled by the files of this package, each in its own init order independent way: a slice a file.
+// cases returns all cases: a slice a file.
+// A name begins with the number of the semantics that it shows, as in docs/design.md, with C for a corner case,
+// or with what it is about.
 func cases() []testCase {
-	var all []testCase
-	for _, file := range [][]testCase{scopeSuite(), designCases, cornerCases} {
-		all = append(all, file...)
-	}
-	all = append(all, togetherCases()...)
-	all = append(all, timeCases()...)
-	return append(all, primitiveCases()...)
+	return slices.Concat(
+		// Scopes and tasks.
+		scopeCases, scopeErrorCases, scopeJudgeCases, scopeCancelCases, scopePanicCases, scopeSpawnCases, scopeEndCases,
+		scopeLimitCases, scopeLendCases, scopeGraceCases, scopeNameCases, scopeContextCases, scopeForeignCases,
+		semanticsEntryCases(), semanticsWaitCases, semanticsCases, semanticsCornerCases,
+
+		// Functions that run others at the same time.
+		gatherCases, settleCases, raceCases(), raceEndCases, completedCases, streamEndCases(), mapCases, mapBothCases(),
+
+		// Time limits, waits for time, and calls that outlive or precede others.
+		timeLimitCases(), timeoutCases, nestedTimeoutCases, taskTimeoutCases, shieldCases, shieldLimitCases,
+		sleepCases, everyCases, abandonCases, startCases, startEndCases,
+
+		// Synchronisation, queues, resources and bridges.
+		operationCases(), lockCases(), sharedCases,
+		semaphoreCases, limiterCases, mutexCases, rwmutexCases, eventCases, condCases, barrierCases, promiseCases, onceCases,
+		queueCases, queueOrderCases, queueCancelCases, queueShutdownCases, producerCases, stormCases,
+		resourceCases, offloadCases, portalCases,
+	)
 }
 
 // Test runs all cases.
@@ -38,19 +51,4 @@ func Test(t *testing.T, run Harness) {
 			run(t, func(ctx context.Context) { c.run(t, ctx) })
 		})
 	}
-}
-
-// until yields until cond holds. It is how a case waits for others to have got somewhere:
-// cond looks at Statistics or State, never at the clock, and needs no time to pass.
-func until(t *testing.T, ctx context.Context, what string, cond func() bool) {
-	t.Helper()
-	for range 10_000_000 {
-		if cond() {
-			return
-		}
-		if err := braid.Yield(context.WithoutCancel(ctx)); err != nil {
-			t.Fatalf("waiting until %s: %v", what, err)
-		}
-	}
-	t.Fatalf("waited in vain until %s", what)
 }

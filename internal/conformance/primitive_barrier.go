@@ -93,7 +93,7 @@ var barrierCases = []testCase{
 	{"Barrier: a timeout breaks it, in a plain goroutine too", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			b := braid.NewBarrier(3)
-			for d := aMoment; !b.Broken() && d < inVain; d *= 2 { // one that is over before Wait is called breaks nothing
+			for d := aMoment; !b.Broken() && d < long; d *= 2 { // one that is over before Wait is called breaks nothing
 				c := begin(g, func(ctx context.Context) error {
 					return braid.Timeout(ctx, d, func(ctx context.Context) error { _, err := b.Wait(ctx); return err })
 				})
@@ -116,7 +116,7 @@ var barrierCases = []testCase{
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			b := braid.NewBarrier(2)
 			calls := arrivals(t, ctx, g, b, 1)
-			for _, done := range doneContexts(ctx) {
+			for _, done := range endedContexts(ctx) {
 				if _, err := b.Wait(done); !errors.Is(err, errStop) {
 					t.Errorf("Wait: %v", err)
 				}

@@ -189,7 +189,7 @@ var condCases = []testCase{
 			ok(t, m.Lock(ctx))
 			other := begin(g, m.Lock)
 			until(t, ctx, "another task waits for the mutex", func() bool { return m.Statistics().Waiting == 1 })
-			for _, done := range doneContexts(ctx) {
+			for _, done := range endedContexts(ctx) {
 				if err := c.Wait(done); !errors.Is(err, errStop) {
 					t.Errorf("Wait: %v", err)
 				}

@@ -58,7 +58,7 @@ func (op operation) ctxFirst(t *testing.T, ctx context.Context) {
 		before := snapshot(state)
 		task, release := aTask(t, ctx, g)
 		braid.Current(task).Cancel(errStop)
-		for i, done := range append(doneContexts(ctx), task) {
+		for i, done := range append(endedContexts(ctx), task) {
 			if err := call(done); !errors.Is(err, errStop) {
 				t.Errorf("with done ctx %d: %v, want its cause", i, err)
 			}

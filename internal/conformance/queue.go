@@ -266,7 +266,7 @@ var queueCases = []testCase{
 			wantList(t, "the items", items, 1)
 			wantList(t, "the causes", causes, errStop)
 			fill(t, q, 2)
-			for _, done := range doneContexts(ctx) {
+			for _, done := range endedContexts(ctx) {
 				n := 0
 				for v, err := range q.All(done) {
 					n++

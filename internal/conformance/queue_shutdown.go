@@ -161,7 +161,7 @@ var queueShutdownCases = []testCase{
 	{"Queue: a done ctx comes before the news of a Shutdown", func(t *testing.T, ctx context.Context) {
 		q := braid.NewQueue[int](1)
 		q.Shutdown(braid.Now)
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			if err := q.Put(done, 1); !errors.Is(err, errStop) {
 				t.Errorf("Put: %v", err)
 			}
@@ -255,7 +255,7 @@ var producerCases = []testCase{
 		p := q.Producer()
 		q.Producer()
 		p.Close()
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			if err := p.Put(done, 1); !errors.Is(err, errStop) {
 				t.Errorf("Put: %v", err)
 			}

@@ -26,22 +26,6 @@ func (tr *trail) step(s string, err error) func(context.Context) error {
 	}
 }
 
-// panicOf calls f and returns the PanicError with which it panics.
-func panicOf(t *testing.T, what string, f func()) (pe *braid.PanicError) {
-	t.Helper()
-	defer func() {
-		t.Helper()
-		v := recover()
-		var is bool
-		if pe, is = v.(*braid.PanicError); !is {
-			t.Errorf("%s panicked with %v, want a *PanicError", what, v)
-			pe = &braid.PanicError{}
-		}
-	}()
-	f()
-	return nil
-}
-
 var resourceCases = []testCase{
 	{"ExitStack: runs what was pushed, the last first, and joins the errors in that order", func(t *testing.T, ctx context.Context) {
 		var tr trail
@@ -105,7 +89,7 @@ var resourceCases = []testCase{
 		s.Push(tr.step("a", errStop))
 		s.Push(func(context.Context) error { tr.add("b"); panic("second") })
 		s.Push(func(context.Context) error { tr.add("c"); panic("first") })
-		pe := panicOf(t, "Close", func() { _ = s.Close(ctx) })
+		pe := caughtPanic(t, func() { _ = s.Close(ctx) })
 		want(t, "the panic", pe.Value, any("first"))
 		if len(pe.Stack) == 0 || !errors.Is(pe, errStop) {
 			t.Errorf("the panic has lost something: %v", pe)
@@ -245,7 +229,7 @@ var resourceCases = []testCase{
 					return braid.Sleep(ctx, aWhile)
 				})
 			}).fails(t, ctx, "use", errStop)
-			pe := panicOf(t, "a Run in which use panics", func() {
+			pe := caughtPanic(t, func() {
 				_ = braid.Run(ctx, func(ctx context.Context, _ *braid.Group) error {
 					return using(ctx, func(context.Context, int) error { panic("boom") })
 				}, braid.PanicHook(func(*braid.PanicError) {}))

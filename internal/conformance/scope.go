@@ -56,17 +56,21 @@ var scopeCases = []testCase{
 		holds(t, err, errBoom)
 		isErr(t, "the cause", cause, errBoom)
 	}},
-	{"S01 the body's error cancels the children", func(t *testing.T, ctx context.Context) {
+	{"S01 the body's error cancels the children, and Run waits for them", func(t *testing.T, ctx context.Context) {
 		var seen error
+		ended := false
 		err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
 			g.Go(func(ctx context.Context) error {
 				seen = never(ctx)
+				pass(ctx)
+				ended = true
 				return seen
 			})
 			return errBoom
 		})
 		holds(t, err, errBoom)
 		isErr(t, "what the child saw", seen, errBoom)
+		want(t, "ended", ended, true)
 	}},
 	{"S01 a scope that panics does so only when every child has ended", func(t *testing.T, ctx context.Context) {
 		ended := false
@@ -138,14 +142,14 @@ var scopeCases = []testCase{
 	}},
 
 	{"C Run under a parent that is already done does not enter its body and returns the cause", func(t *testing.T, ctx context.Context) {
-		for kind, done := range endedContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			entered := false
 			err := braid.Run(done, func(context.Context, *braid.Group) error {
 				entered = true
 				return nil
 			})
 			if err != errStop || entered {
-				t.Errorf("under a done ctx %s: err = %v, entered = %v", kind, err, entered)
+				t.Errorf("under %v: err = %v, entered = %v", done, err, entered)
 			}
 		}
 		inEndedTask(t, ctx, func(ctx context.Context) {

@@ -112,7 +112,7 @@ var scopeGraceCases = []testCase{
 			err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 				defer close(bodyReturned)
 				outer.Go(func(ctx context.Context) error {
-					yieldUntil(t, ctx, "the body waits", parkedIn(body, "event.Wait"))
+					until(t, ctx, "the body waits", parkedIn(body, "event.Wait"))
 					g.Cancel(errStop)
 					return nil
 				})

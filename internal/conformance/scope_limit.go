@@ -56,7 +56,27 @@ var scopeLimitCases = []testCase{
 			want(t, "statistics", g.Statistics(), braid.GroupStatistics{Limit: 1, Running: 1, Queued: 1})
 			gate.Set()
 			ok(t, h.Wait(ctx))
+			again, started := g.TryGo(gate.Wait)
+			want(t, "TryGo with a slot that is free again", started, true)
+			ok(t, again.Wait(ctx))
 		}, braid.Limit(1))
+	}},
+	{"S11 what waits for a slot when a task fails never runs, and is counted", func(t *testing.T, ctx context.Context) {
+		err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+			g.Go(func(context.Context) error { return errBoom })
+			for range 3 {
+				h := g.Go(func(context.Context) error {
+					t.Error("it ran")
+					return nil
+				})
+				isErr(t, "Wait", h.Wait(context.WithoutCancel(ctx)), braid.ErrNotStarted)
+			}
+			return nil
+		}, braid.Limit(1))
+		holds(t, err, errBoom)
+		if ge, is := errors.AsType[*braid.GroupError](err); is {
+			want(t, "NotStarted", ge.NotStarted, 3)
+		}
 	}},
 	{"S11 GoWait waits for a slot and obeys ctx: then the task never runs, and is not counted", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, outer *braid.Group) {
@@ -274,7 +294,7 @@ var scopeLendCases = []testCase{
 				back := false
 				child := g.Go(func(context.Context) error { return nil })
 				g.Go(func(ctx context.Context) error { // may get the slot before the waiter has noticed
-					yieldUntil(t, ctx, "the waiter wants its slot back", func() bool { return back || parkedIn(me, "group.Slot")() })
+					until(t, ctx, "the waiter wants its slot back", func() bool { return back || parkedIn(me, "group.Slot")() })
 					return nil
 				})
 				g.Go(func(context.Context) error {

@@ -99,6 +99,17 @@ var scopePanicCases = []testCase{
 			}
 		}
 	}},
+	{"S05 with AsError the panic stands in its place: before what failed because of it", func(t *testing.T, ctx context.Context) {
+		err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+			g.Go(func(ctx context.Context) error {
+				_ = never(ctx)
+				return errOther
+			})
+			g.Go(func(context.Context) error { return explode(errBoom) })
+			return never(ctx)
+		}, hushed, braid.OnPanic(braid.AsError))
+		holds(t, err, errBoom, errOther)
+	}},
 	{"S05 the policy is the group's own, the hook is inherited", func(t *testing.T, ctx context.Context) {
 		heard := 0
 		err := braid.Run(ctx, func(ctx context.Context, _ *braid.Group) error {

@@ -245,6 +245,30 @@ var scopeEndCases = []testCase{
 			}
 		})
 	}},
+	{"C also a spawn by a goroutine that is no task", func(t *testing.T, ctx context.Context) {
+		for range 50 {
+			ran := false
+			var spawn *braid.Future[error]
+			ok(t, braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				spawn = elsewhere(func() (refused error) {
+					if caught(func() {
+						g.Go(func(ctx context.Context) error {
+							pass(ctx)
+							ran = true
+							return nil
+						})
+					}) != nil {
+						return errStop
+					}
+					return nil
+				})
+				return nil
+			}))
+			joined := ran // by now it has run, if it was joined
+			refused := join(t, ctx, spawn) != nil
+			want(t, "joined", joined, !refused)
+		}
+	}},
 }
 
 // lateSpawn lets a task of outer spawn into another group, which is just ending.

@@ -135,9 +135,9 @@ func (e entry) doneFirst(t *testing.T, ctx context.Context) {
 			t.Errorf("%s called its function", e.name)
 			return nil
 		}
-		for kind, done := range endedContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			if err := e.call(done, g, called); err != errStop {
-				t.Errorf("%s: %v, want the cause", kind, err)
+				t.Errorf("under %v: %v, want the cause", done, err)
 			}
 		}
 		inEndedTask(t, ctx, func(ctx context.Context) {

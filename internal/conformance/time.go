@@ -10,15 +10,6 @@ import (
 	"github.com/braid-go/braid"
 )
 
-// timeCases returns the cases of time limits, of waiting for time, and of calls that outlive or precede others.
-func timeCases() []testCase {
-	var all []testCase
-	for _, file := range [][]testCase{timeLimitCases(), timeoutCases, nestedTimeoutCases, taskTimeoutCases, shieldCases, shieldLimitCases, sleepCases, everyCases, abandonCases, startCases, startEndCases} {
-		all = append(all, file...)
-	}
-	return all
-}
-
 // timeoutOf checks that err is a time limit that ran out, all its faces included, and returns it.
 func timeoutOf(t *testing.T, err error, op string) *braid.TimeoutError {
 	t.Helper()
@@ -105,7 +96,7 @@ func (k timeLimit) inTime(t *testing.T, ctx context.Context) {
 func (k timeLimit) runsOut(t *testing.T, ctx context.Context) {
 	var inside error
 	err := k.run(ctx, aMoment, func(ctx context.Context) error {
-		inside = forever(ctx)
+		inside = never(ctx)
 		want(t, "Err inside", ctx.Err(), context.DeadlineExceeded)
 		want(t, "Cause inside", context.Cause(ctx), inside)
 		below, cancel := context.WithCancel(context.WithValue(ctx, valueKey{}, 1))
@@ -119,7 +110,7 @@ func (k timeLimit) runsOut(t *testing.T, ctx context.Context) {
 	if te.After <= 0 || te.After > aMoment {
 		t.Errorf("After = %v", te.After)
 	}
-	err = k.run(ctx, aMoment, func(ctx context.Context) error { _ = forever(ctx); return ctx.Err() })
+	err = k.run(ctx, aMoment, func(ctx context.Context) error { _ = never(ctx); return ctx.Err() })
 	if _, is := err.(*braid.TimeoutError); !is {
 		t.Errorf("for ctx.Err() there is %v (%T)", err, err)
 	}
@@ -135,7 +126,7 @@ func (k timeLimit) notPositive(t *testing.T, ctx context.Context) {
 
 func (k timeLimit) ctxFirst(t *testing.T, ctx context.Context) {
 	for _, d := range []time.Duration{-1, 0, aWhile} {
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			noTimeout(t, k.run(done, d, func(context.Context) error { t.Error("called"); return nil }), errStop)
 		}
 	}
@@ -144,7 +135,7 @@ func (k timeLimit) ctxFirst(t *testing.T, ctx context.Context) {
 func (k timeLimit) resultCounts(t *testing.T, ctx context.Context) {
 	v := 0
 	ok(t, k.run(ctx, aMoment, func(ctx context.Context) error {
-		timeoutOf(t, forever(ctx), k.name)
+		timeoutOf(t, never(ctx), k.name)
 		v = 42
 		return nil
 	}))
@@ -157,12 +148,12 @@ func (k timeLimit) realError(t *testing.T, ctx context.Context) {
 		func(error) error { return boom },
 		func(inside error) error { return errors.Join(inside, boom) },
 	} {
-		err := k.run(ctx, aMoment, func(ctx context.Context) error { return failing(forever(ctx)) })
+		err := k.run(ctx, aMoment, func(ctx context.Context) error { return failing(never(ctx)) })
 		timeoutOf(t, err, k.name)
 		want(t, "the real error is found", errors.Is(err, boom), true)
 		says(t, "the error", err, "boom", "ran out")
 	}
-	err := k.run(ctx, aMoment, func(ctx context.Context) error { _ = forever(ctx); return context.Canceled })
+	err := k.run(ctx, aMoment, func(ctx context.Context) error { _ = never(ctx); return context.Canceled })
 	timeoutOf(t, err, k.name)
 	want(t, "a foreign cancel is found", errors.Is(err, context.Canceled), true)
 }
@@ -172,7 +163,7 @@ func (k timeLimit) waits(t *testing.T, ctx context.Context) {
 		var out, hold braid.Event
 		c := begin(g, func(ctx context.Context) error {
 			return k.run(ctx, aMoment, func(ctx context.Context) error {
-				err := forever(ctx)
+				err := never(ctx)
 				out.Set()
 				_ = hold.Wait(context.WithoutCancel(ctx))
 				return err
@@ -197,11 +188,11 @@ func (k timeLimit) parent(t *testing.T, ctx context.Context) {
 
 		below, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		noTimeout(t, k.run(below, aWhile, func(ctx context.Context) error { cancel(errStop); return forever(ctx) }), errStop)
+		noTimeout(t, k.run(below, aWhile, func(ctx context.Context) error { cancel(errStop); return never(ctx) }), errStop)
 
 		deadline, cancelDeadline := context.WithTimeout(ctx, aMoment)
 		defer cancelDeadline()
-		noTimeout(t, k.run(deadline, aWhile, forever), context.DeadlineExceeded)
+		noTimeout(t, k.run(deadline, aWhile, never), context.DeadlineExceeded)
 	})
 }
 
@@ -243,16 +234,16 @@ func (k timeLimit) ctxEnds(t *testing.T, ctx context.Context) {
 }
 
 func (k timeLimit) plain(t *testing.T, ctx context.Context) {
-	timeoutOf(t, join(t, ctx, elsewhere(func() error { return k.run(context.Background(), aMoment, forever) })), k.name)
+	timeoutOf(t, join(t, ctx, elsewhere(func() error { return k.run(context.Background(), aMoment, never) })), k.name)
 }
 
 var timeoutCases = []testCase{
 	{"Timeout: the error says which limit it was, and in which task", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
-			err := braid.Timeout(ctx, aMoment, forever)
+			err := braid.Timeout(ctx, aMoment, never)
 			want(t, "After", timeoutOf(t, err, "timeout").After, aMoment)
 			says(t, "the error", err, aMoment.String(), "in task main")
-			want(t, "After of zero", timeoutOf(t, braid.Timeout(ctx, 0, forever), "timeout").After, 0)
+			want(t, "After of zero", timeoutOf(t, braid.Timeout(ctx, 0, never), "timeout").After, 0)
 		}, braid.Name("main"))
 	}},
 	{"Timeout: one that runs out cancels and joins a Run inside it", func(t *testing.T, ctx context.Context) {
@@ -282,7 +273,7 @@ var timeoutCases = []testCase{
 			err = braid.Timeout(ctx, aMoment, func(ctx context.Context) error {
 				return braid.Run(ctx, func(ctx context.Context, _ *braid.Group) error {
 					called = true
-					_ = forever(ctx)
+					_ = never(ctx)
 					return boom
 				})
 			})
@@ -292,8 +283,8 @@ var timeoutCases = []testCase{
 	}},
 	{"Timeout: in a task it is a failure of the task, and cancels its group", func(t *testing.T, ctx context.Context) {
 		err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
-			g.Go(func(ctx context.Context) error { return braid.Timeout(ctx, aMoment, forever) }, braid.Name("slow"))
-			return forever(ctx)
+			g.Go(func(ctx context.Context) error { return braid.Timeout(ctx, aMoment, never) }, braid.Name("slow"))
+			return never(ctx)
 		}, braid.Name("main"))
 		timeoutOf(t, err, "timeout")
 		var te *braid.TaskError

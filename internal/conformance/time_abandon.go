@@ -25,21 +25,21 @@ func (s *stubborn) run(ctx context.Context) (int, error) {
 var abandonCases = []testCase{
 	{"Abandon: as long as ctx lasts it gives what the function returns", func(t *testing.T, ctx context.Context) {
 		boom := errors.New("boom")
-		never := func(v int) { t.Errorf("%d was disposed of", v) }
-		v, err := braid.Abandon(ctx, func(ctx context.Context) (int, error) { return 3, braid.Yield(ctx) }, never)
+		undisposed := func(v int) { t.Errorf("%d was disposed of", v) }
+		v, err := braid.Abandon(ctx, func(ctx context.Context) (int, error) { return 3, braid.Yield(ctx) }, undisposed)
 		ok(t, err)
 		want(t, "the value", v, 3)
-		_, err = braid.Abandon(ctx, failInt(boom), never)
+		_, err = braid.Abandon(ctx, failing[int](boom), undisposed)
 		want(t, "the error", err, boom)
-		_, err = braid.Abandon(ctx, failInt(context.Canceled), nil)
+		_, err = braid.Abandon(ctx, failing[int](context.Canceled), nil)
 		want(t, "a foreign cancel", err, context.Canceled)
-		_, err = braid.Abandon(ctx, func(context.Context) (int, error) { goexit(); return 1, nil }, never)
+		_, err = braid.Abandon(ctx, func(context.Context) (int, error) { goexit(); return 1, nil }, undisposed)
 		want(t, "Goexit", errors.Is(err, braid.ErrGoexit), true)
 	}},
 	{"Abandon: a panic comes out of it as a PanicError, and the hook hears of it", func(t *testing.T, ctx context.Context) {
 		told := 0
 		scope(t, ctx, func(ctx context.Context, _ *braid.Group) {
-			pe := panicOf(t, "Abandon", func() {
+			pe := caughtPanic(t, func() {
 				_, _ = braid.Abandon(ctx, func(context.Context) (int, error) { panic("ouch") }, nil)
 			})
 			want(t, "the value", pe.Value, any("ouch"))
@@ -50,7 +50,7 @@ var abandonCases = []testCase{
 		want(t, "calls of the hook", told, 1)
 	}},
 	{"Abandon: a done ctx comes first, and the function is not called", func(t *testing.T, ctx context.Context) {
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			_, err := braid.Abandon(done, func(context.Context) (int, error) { t.Error("called"); return 0, nil }, nil)
 			want(t, "the error", err, errStop)
 		}

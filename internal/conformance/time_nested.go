@@ -13,7 +13,7 @@ var nestedTimeoutCases = []testCase{
 	{"Timeout: of nested ones the inner fires, and the outer passes its error on", func(t *testing.T, ctx context.Context) {
 		var inside error
 		err := braid.Timeout(ctx, aWhile, func(ctx context.Context) error {
-			inside = braid.Timeout(ctx, aMoment, forever)
+			inside = braid.Timeout(ctx, aMoment, never)
 			ok(t, ctx.Err())
 			return inside
 		})
@@ -23,7 +23,7 @@ var nestedTimeoutCases = []testCase{
 	{"Timeout: of nested ones the outer fires, and the inner does not report", func(t *testing.T, ctx context.Context) {
 		var inside error
 		err := braid.Timeout(ctx, aMoment, func(ctx context.Context) error {
-			inside = braid.Timeout(ctx, aWhile, forever)
+			inside = braid.Timeout(ctx, aWhile, never)
 			return inside
 		})
 		want(t, "the error", err, inside)
@@ -34,7 +34,7 @@ var nestedTimeoutCases = []testCase{
 		var err error
 		for called := false; !called; { // on a busy machine the outer may run out before the inner is called
 			err = braid.Timeout(ctx, aMoment, func(ctx context.Context) error {
-				err := braid.Timeout(ctx, aWhile, func(ctx context.Context) error { called = true; _ = forever(ctx); return boom })
+				err := braid.Timeout(ctx, aWhile, func(ctx context.Context) error { called = true; _ = never(ctx); return boom })
 				want(t, "the inner error is the failure as it is", err == boom, called)
 				return err
 			})
@@ -43,11 +43,11 @@ var nestedTimeoutCases = []testCase{
 		want(t, "the failure is found", errors.Is(err, boom), true)
 	}},
 	{"Deadline: of nested ones that are equal the inner reports, and the outer too", func(t *testing.T, ctx context.Context) {
-		for d := aMoment; d < inVain; d *= 2 {
+		for d := aMoment; d < long; d *= 2 {
 			at := braid.Time(ctx).Add(d)
 			var inside error
 			err := braid.Deadline(ctx, at, func(ctx context.Context) error {
-				inside = braid.Deadline(ctx, at, forever)
+				inside = braid.Deadline(ctx, at, never)
 				return inside
 			})
 			if inside == nil {
@@ -65,12 +65,12 @@ var nestedTimeoutCases = []testCase{
 	}},
 	{"Deadline: one for several steps ends each of them", func(t *testing.T, ctx context.Context) {
 		at := braid.Time(ctx).Add(aMoment)
-		timeoutOf(t, braid.Deadline(ctx, at, forever), "deadline")
+		timeoutOf(t, braid.Deadline(ctx, at, never), "deadline")
 		timeoutOf(t, braid.Deadline(ctx, at, func(context.Context) error { t.Error("called"); return nil }), "deadline")
 	}},
 	{"Timeout: one after another in the same task do not touch each other", func(t *testing.T, ctx context.Context) {
 		for range 3 {
-			timeoutOf(t, braid.Timeout(ctx, aMoment, forever), "timeout")
+			timeoutOf(t, braid.Timeout(ctx, aMoment, never), "timeout")
 			ok(t, braid.Timeout(ctx, aWhile, braid.Yield))
 		}
 	}},
@@ -92,11 +92,11 @@ var taskTimeoutCases = []testCase{
 	}},
 	{"TaskTimeout: a task with a result fails by it, or gives its result if that is there", func(t *testing.T, ctx context.Context) {
 		err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
-			late := braid.Go(g, func(ctx context.Context) (int, error) { _ = forever(ctx); return 7, nil }, braid.TaskTimeout(aMoment))
+			late := braid.Go(g, func(ctx context.Context) (int, error) { _ = never(ctx); return 7, nil }, braid.TaskTimeout(aMoment))
 			v, err := late.Wait(ctx)
 			ok(t, err)
 			want(t, "the value", v, 7)
-			slow := braid.Go(g, func(ctx context.Context) (int, error) { return 8, forever(ctx) }, braid.TaskTimeout(aMoment))
+			slow := braid.Go(g, func(ctx context.Context) (int, error) { return 8, never(ctx) }, braid.TaskTimeout(aMoment))
 			_, err = slow.Wait(context.WithoutCancel(ctx))
 			timeoutOf(t, err, "timeout")
 			return nil

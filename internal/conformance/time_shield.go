@@ -16,7 +16,7 @@ func shield(ctx context.Context, fn func(context.Context) error) error {
 
 var shieldCases = []testCase{
 	{"Shield: runs although ctx is done, and what blocks works in it", func(t *testing.T, ctx context.Context) {
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			called := false
 			ok(t, shield(done, func(ctx context.Context) error {
 				called = true
@@ -73,7 +73,7 @@ var shieldCases = []testCase{
 					}))
 				}()
 				begun.Set()
-				return forever(ctx)
+				return never(ctx)
 			})
 			ok(t, begun.Wait(ctx))
 			g.Cancel(errStop)
@@ -82,7 +82,7 @@ var shieldCases = []testCase{
 	}},
 	{"Shield: what the function returns is returned as it is", func(t *testing.T, ctx context.Context) {
 		boom := errors.New("boom")
-		for _, in := range append(doneContexts(ctx), ctx) {
+		for _, in := range append(endedContexts(ctx), ctx) {
 			for _, err := range []error{boom, context.Canceled, errStop} {
 				noTimeout(t, shield(in, func(context.Context) error { return err }), err)
 			}
@@ -93,10 +93,10 @@ var shieldCases = []testCase{
 		boom := errors.New("rollback failed")
 		for _, cleanup := range []func(context.Context) error{
 			func(context.Context) error { return boom },
-			func(ctx context.Context) error { return errors.Join(boom, braid.Timeout(ctx, aMoment, forever)) },
+			func(ctx context.Context) error { return errors.Join(boom, braid.Timeout(ctx, aMoment, never)) },
 		} {
 			err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
-				g.Go(func(ctx context.Context) error { return errors.Join(forever(ctx), shield(ctx, cleanup)) })
+				g.Go(func(ctx context.Context) error { return errors.Join(never(ctx), shield(ctx, cleanup)) })
 				g.Cancel(errStop)
 				return nil
 			})
@@ -106,8 +106,8 @@ var shieldCases = []testCase{
 	{"Shield: a limit that ran out in a cancelled task is a real failure", func(t *testing.T, ctx context.Context) {
 		err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 			g.Go(func(ctx context.Context) error {
-				_ = forever(ctx)
-				return braid.Shield(ctx, aMoment, forever)
+				_ = never(ctx)
+				return braid.Shield(ctx, aMoment, never)
 			})
 			g.Cancel(errStop)
 			return nil
@@ -115,7 +115,7 @@ var shieldCases = []testCase{
 		timeoutOf(t, err, "shield")
 	}},
 	{"Shield: Group.Cancel of a group inside works as usual", func(t *testing.T, ctx context.Context) {
-		for _, in := range append(doneContexts(ctx), ctx) {
+		for _, in := range append(endedContexts(ctx), ctx) {
 			var h hanger
 			ok(t, shield(in, func(ctx context.Context) error {
 				return braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
@@ -135,7 +135,7 @@ var shieldCases = []testCase{
 		var h hanger
 		boom := errors.New("boom")
 		err := shield(ctx, func(ctx context.Context) error {
-			_, err := braid.Gather(ctx, h.runInt, h.thenInt(failInt(boom)))
+			_, err := braid.Gather(ctx, h.runInt, h.thenInt(failing[int](boom)))
 			ok(t, ctx.Err())
 			return err
 		})
@@ -164,9 +164,9 @@ var shieldCases = []testCase{
 
 var shieldLimitCases = []testCase{
 	{"Shield: has a limit of its own, which ends its ctx like that of a Timeout", func(t *testing.T, ctx context.Context) {
-		for _, in := range append(doneContexts(ctx), ctx) {
+		for _, in := range append(endedContexts(ctx), ctx) {
 			err := braid.Shield(in, aMoment, func(ctx context.Context) error {
-				err := forever(ctx)
+				err := never(ctx)
 				want(t, "Err inside", ctx.Err(), context.DeadlineExceeded)
 				want(t, "Cause inside", context.Cause(ctx), err)
 				return err
@@ -188,7 +188,7 @@ var shieldLimitCases = []testCase{
 	{"Shield: outlasts a Timeout around it, and a success inside counts", func(t *testing.T, ctx context.Context) {
 		cleaned := false
 		err := braid.Timeout(ctx, aMoment, func(ctx context.Context) error {
-			err := forever(ctx)
+			err := never(ctx)
 			ok(t, shield(ctx, func(ctx context.Context) error {
 				cleaned = true
 				return braid.Sleep(ctx, aMoment)
@@ -204,7 +204,7 @@ var shieldLimitCases = []testCase{
 	{"Shield: inside another one the smaller limit rules", func(t *testing.T, ctx context.Context) {
 		inSmaller(t, ctx, func(ctx context.Context, inner func(context.Context) error) error { return inner(ctx) })
 		err := shield(ctx, func(ctx context.Context) error {
-			err := braid.Shield(ctx, aMoment, forever)
+			err := braid.Shield(ctx, aMoment, never)
 			ok(t, ctx.Err())
 			return err
 		})
@@ -237,12 +237,12 @@ var shieldLimitCases = []testCase{
 		})
 	}},
 	{"Shield: an inner one that is cut short says which limit ran out, not the one that was asked for", func(t *testing.T, ctx context.Context) {
-		err := braid.Shield(ctx, aMoment, func(ctx context.Context) error { return shield(ctx, forever) })
+		err := braid.Shield(ctx, aMoment, func(ctx context.Context) error { return shield(ctx, never) })
 		if te := timeoutOf(t, err, "shield"); te.After > aMoment {
 			t.Errorf("%v, but the limit was %v", te, aMoment)
 		}
 		_ = braid.Shield(ctx, aMoment, func(ctx context.Context) error {
-			err := shield(ctx, forever)
+			err := shield(ctx, never)
 			if te := timeoutOf(t, err, "shield"); te.After > aMoment {
 				t.Errorf("inside: %v, but the limit was %v", te, aMoment)
 			}
@@ -251,9 +251,9 @@ var shieldLimitCases = []testCase{
 	}},
 	{"Shield: calls its function even if the limit around has run out, with a ctx that ends at once", func(t *testing.T, ctx context.Context) {
 		err := braid.Shield(ctx, aMoment, func(ctx context.Context) error {
-			_ = forever(ctx)
+			_ = never(ctx)
 			called := false
-			err := shield(ctx, func(ctx context.Context) error { called = true; return forever(ctx) })
+			err := shield(ctx, func(ctx context.Context) error { called = true; return never(ctx) })
 			want(t, "it was called", called, true)
 			timeoutOf(t, err, "shield")
 			return err
@@ -261,23 +261,23 @@ var shieldLimitCases = []testCase{
 		timeoutOf(t, err, "shield")
 	}},
 	{"Shield: a Timeout inside is one like any other", func(t *testing.T, ctx context.Context) {
-		for _, in := range append(doneContexts(ctx), ctx) {
+		for _, in := range append(endedContexts(ctx), ctx) {
 			ok(t, shield(in, func(ctx context.Context) error {
 				ok(t, braid.Timeout(ctx, aWhile, braid.Yield))
-				err := braid.Timeout(ctx, aMoment, forever)
+				err := braid.Timeout(ctx, aMoment, never)
 				want(t, "After", timeoutOf(t, err, "timeout").After, aMoment)
 				return ctx.Err()
 			}))
-			err := braid.Shield(in, aMoment, func(ctx context.Context) error { return braid.Timeout(ctx, aWhile, forever) })
+			err := braid.Shield(in, aMoment, func(ctx context.Context) error { return braid.Timeout(ctx, aWhile, never) })
 			timeoutOf(t, err, "shield")
 		}
 	}},
 	{"Shield: a real error beside its end is kept, and both are found; a result counts", func(t *testing.T, ctx context.Context) {
 		boom := errors.New("boom")
-		err := braid.Shield(ctx, aMoment, func(ctx context.Context) error { _ = forever(ctx); return boom })
+		err := braid.Shield(ctx, aMoment, func(ctx context.Context) error { _ = never(ctx); return boom })
 		timeoutOf(t, err, "shield")
 		want(t, "the failure is found", errors.Is(err, boom), true)
-		ok(t, braid.Shield(ctx, aMoment, func(ctx context.Context) error { _ = forever(ctx); return nil }))
+		ok(t, braid.Shield(ctx, aMoment, func(ctx context.Context) error { _ = never(ctx); return nil }))
 	}},
 	{"Shield: a limit that is not positive panics and says why", func(t *testing.T, ctx context.Context) {
 		for _, d := range []time.Duration{0, -time.Second} {
@@ -300,7 +300,7 @@ func inSmaller(t *testing.T, ctx context.Context, between func(ctx context.Conte
 				if inner.Sub(outer) > aWhile/2 {
 					t.Errorf("the deadline inside is %v after the one outside", inner.Sub(outer))
 				}
-				err := forever(ctx) // hangs if the smaller limit does not rule
+				err := never(ctx) // hangs if the smaller limit does not rule
 				timeoutOf(t, err, "shield")
 				return err
 			})

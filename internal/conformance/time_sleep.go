@@ -20,7 +20,7 @@ var sleepCases = []testCase{
 	{"Sleep: a cancel ends it at once, with the cause", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			c := begin(g, func(ctx context.Context) error { return braid.Sleep(ctx, aWhile) })
-			until(t, ctx, "it sleeps", waitsIn(c.h, "braid.Sleep"))
+			until(t, ctx, "it sleeps", parkedIn(c.h, "braid.Sleep"))
 			c.h.Cancel(errStop)
 			want(t, "the error", c.result(t, ctx), errStop)
 		})
@@ -45,7 +45,7 @@ var sleepCases = []testCase{
 		}
 	}},
 	{"Sleep and Yield: a done ctx comes first", func(t *testing.T, ctx context.Context) {
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			for _, d := range []time.Duration{-1, 0, aWhile} {
 				want(t, "Sleep", braid.Sleep(done, d), errStop)
 			}
@@ -179,7 +179,7 @@ var everyCases = []testCase{
 			c := begin(g, func(ctx context.Context) error {
 				return braid.Every(ctx, aWhile, func(context.Context) error { t.Error("called"); return nil })
 			})
-			until(t, ctx, "it sleeps", waitsIn(c.h, "braid.Sleep"))
+			until(t, ctx, "it sleeps", parkedIn(c.h, "braid.Sleep"))
 			c.h.Cancel(errStop)
 			want(t, "the error", c.result(t, ctx), errStop)
 		})
@@ -197,7 +197,7 @@ var everyCases = []testCase{
 		})
 	}},
 	{"Every: a done ctx comes first", func(t *testing.T, ctx context.Context) {
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			want(t, "the error", braid.Every(done, aMoment, func(context.Context) error { t.Error("called"); return nil }), errStop)
 		}
 	}},

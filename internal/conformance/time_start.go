@@ -79,25 +79,25 @@ var startCases = []testCase{
 		})
 	}},
 	{"Start: a panic before ready is the group's, and Start returns", func(t *testing.T, ctx context.Context) {
-		pe := panicOf(t, "Run", func() {
+		pe := caughtPanic(t, func() {
 			_ = braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 				_, err := braid.Start(ctx, g, func(context.Context, func(int)) error { panic("ouch") })
 				want(t, "Start has failed", err != nil, true)
 				return nil
-			}, quiet)
+			}, hushed)
 		})
 		want(t, "the value", pe.Value, any("ouch"))
 	}},
 	{"Start: a panic after ready is the group's, and Start has succeeded", func(t *testing.T, ctx context.Context) {
-		pe := panicOf(t, "Run", func() {
+		pe := caughtPanic(t, func() {
 			_ = braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 				var hold braid.Event
 				v, err := braid.Start(ctx, g, server(5, func(ctx context.Context) error { _ = hold.Wait(ctx); panic("ouch") }))
 				ok(t, err)
 				want(t, "the value", v, 5)
 				hold.Set()
-				return forever(ctx)
-			}, quiet)
+				return never(ctx)
+			}, hushed)
 		})
 		want(t, "the value", pe.Value, any("ouch"))
 	}},
@@ -108,7 +108,7 @@ var startCases = []testCase{
 			_, err := braid.Start(ctx, g, server(5, func(ctx context.Context) error { _ = hold.Wait(ctx); return boom }), braid.Name("server"))
 			ok(t, err)
 			hold.Set()
-			return forever(ctx)
+			return never(ctx)
 		}, braid.Name("main"))
 		var te *braid.TaskError
 		if !errors.As(err, &te) || te.Task != "main/server" || !errors.Is(err, boom) {
@@ -152,7 +152,7 @@ var startCases = []testCase{
 	}},
 	{"Start: options are those of a task", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
-			_, err := braid.Start(ctx, g, func(ctx context.Context, _ func(int)) error { return forever(ctx) },
+			_, err := braid.Start(ctx, g, func(ctx context.Context, _ func(int)) error { return never(ctx) },
 				braid.TaskTimeout(aMoment), braid.Name("slow"))
 			want(t, "After", timeoutOf(t, err, "timeout").After, aMoment)
 			says(t, "the error", err, "main/slow")
@@ -168,7 +168,7 @@ var startCases = []testCase{
 var startEndCases = []testCase{
 	{"Start: a done ctx comes first, and nothing is started", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
-			for _, done := range doneContexts(ctx) {
+			for _, done := range endedContexts(ctx) {
 				_, err := braid.Start(done, g, func(context.Context, func(int)) error { t.Error("called"); return nil })
 				want(t, "the error", err, errStop)
 			}

@@ -10,26 +10,13 @@ import (
 	"github.com/braid-go/braid"
 )
 
-// togetherCases returns the cases of the functions that run others at the same time.
-func togetherCases() []testCase {
-	var all []testCase
-	for _, file := range [][]testCase{gatherCases, settleCases, raceCases(), raceEndCases, completedCases, streamEndCases(), mapCases, mapBothCases()} {
-		all = append(all, file...)
-	}
-	return all
-}
-
 // intFunc is what the combinators are given here.
 type intFunc = func(context.Context) (int, error)
-
-func giveInt(v int) intFunc { return func(context.Context) (int, error) { return v, nil } }
-
-func failInt(err error) intFunc { return func(context.Context) (int, error) { return 0, err } }
 
 // quietly runs body in a scope in which something panics. Its panics are caught inside.
 func quietly(t *testing.T, ctx context.Context, body func(ctx context.Context)) {
 	t.Helper()
-	scope(t, ctx, func(ctx context.Context, _ *braid.Group) { body(ctx) }, quiet)
+	scope(t, ctx, func(ctx context.Context, _ *braid.Group) { body(ctx) }, hushed)
 }
 
 // hanger is a function that does not end before its ctx does, and takes a while to clean up then.
@@ -41,7 +28,7 @@ type hanger struct {
 
 func (h *hanger) run(ctx context.Context) error {
 	h.begun.Set()
-	h.cause = forever(ctx)
+	h.cause = never(ctx)
 	pass(ctx)
 	h.ended.Store(true)
 	return h.cause
@@ -109,7 +96,7 @@ var gatherCases = []testCase{
 	{"Gather: a failure cancels the others, joins them, and says which function it was", func(t *testing.T, ctx context.Context) {
 		var a, b hanger
 		boom := errors.New("boom")
-		got, err := braid.Gather(ctx, a.runInt, a.thenInt(b.thenInt(failInt(boom))), b.runInt)
+		got, err := braid.Gather(ctx, a.runInt, a.thenInt(b.thenInt(failing[int](boom))), b.runInt)
 		a.joined(t, "the one before")
 		b.joined(t, "the one behind")
 		want(t, "there are results", got != nil, false)
@@ -122,7 +109,7 @@ var gatherCases = []testCase{
 	{"Gather: what fails while it is cancelled is reported too, behind the first failure", func(t *testing.T, ctx context.Context) {
 		var h hanger
 		first, second := errors.New("first"), errors.New("second")
-		_, err := braid.Gather(ctx, h.thenInt(failInt(first)), func(ctx context.Context) (int, error) {
+		_, err := braid.Gather(ctx, h.thenInt(failing[int](first)), func(ctx context.Context) (int, error) {
 			_ = h.run(ctx)
 			return 0, second
 		})
@@ -144,7 +131,7 @@ var gatherCases = []testCase{
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			var a, b hanger
 			c := begin(g, func(ctx context.Context) error {
-				got, err := braid.Gather(ctx, a.runInt, giveInt(1), b.runInt)
+				got, err := braid.Gather(ctx, a.runInt, returns(1), b.runInt)
 				want(t, "there are results", got != nil, false)
 				return err
 			})
@@ -158,7 +145,7 @@ var gatherCases = []testCase{
 		})
 	}},
 	{"Gather: with a done ctx nothing is called", func(t *testing.T, ctx context.Context) {
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			_, err := braid.Gather(done, func(context.Context) (int, error) { t.Error("called"); return 0, nil })
 			want(t, "the error", err, errStop)
 		}
@@ -168,7 +155,7 @@ var gatherCases = []testCase{
 			var h hanger
 			var got []int
 			c := begin(g, func(ctx context.Context) (err error) {
-				got, err = braid.Gather(ctx, giveInt(1), func(ctx context.Context) (int, error) { _ = h.run(ctx); return 2, nil })
+				got, err = braid.Gather(ctx, returns(1), func(ctx context.Context) (int, error) { _ = h.run(ctx); return 2, nil })
 				return err
 			})
 			h.started(t, ctx)
@@ -204,7 +191,7 @@ var gatherCases = []testCase{
 	{"Gather: a panic cancels and joins the others and comes out of Gather", func(t *testing.T, ctx context.Context) {
 		quietly(t, ctx, func(ctx context.Context) {
 			var h hanger
-			pe := panicOf(t, "Gather", func() {
+			pe := caughtPanic(t, func() {
 				_, _ = braid.Gather(ctx, h.runInt, h.thenInt(func(context.Context) (int, error) { panic("ouch") }))
 			})
 			h.joined(t, "the other")
@@ -214,7 +201,7 @@ var gatherCases = []testCase{
 	}},
 	{"Gather: works in a plain goroutine with a plain ctx", func(t *testing.T, ctx context.Context) {
 		ok(t, join(t, ctx, elsewhere(func() error {
-			got, err := braid.Gather(context.Background(), giveInt(1), func(ctx context.Context) (int, error) { return 2, braid.Yield(ctx) })
+			got, err := braid.Gather(context.Background(), returns(1), func(ctx context.Context) (int, error) { return 2, braid.Yield(ctx) })
 			wantList(t, "results", got, 1, 2)
 			return err
 		})))
@@ -231,7 +218,7 @@ var settleCases = []testCase{
 				out, err := braid.Settle(ctx,
 					func(ctx context.Context) (int, error) { return 1, gate.Wait(ctx) },
 					func(ctx context.Context) (int, error) { failing.Resolve(braid.Current(ctx)); return 2, boom },
-					giveInt(3))
+					returns(3))
 				if len(out) != 3 {
 					t.Errorf("%d outcomes, want 3", len(out))
 					return err
@@ -297,7 +284,7 @@ var settleCases = []testCase{
 	{"Settle: a panic is no outcome: it cancels the others, joins them and comes out of Settle", func(t *testing.T, ctx context.Context) {
 		quietly(t, ctx, func(ctx context.Context) {
 			var h hanger
-			pe := panicOf(t, "Settle", func() {
+			pe := caughtPanic(t, func() {
 				_, _ = braid.Settle(ctx, h.thenInt(func(context.Context) (int, error) { panic("ouch") }), h.runInt)
 			})
 			h.joined(t, "the other")
@@ -316,7 +303,7 @@ var settleCases = []testCase{
 		out, err := braid.Settle[int](ctx)
 		ok(t, err)
 		want(t, "length", len(out), 0)
-		for _, done := range doneContexts(ctx) {
+		for _, done := range endedContexts(ctx) {
 			_, err := braid.Settle(done, func(context.Context) (int, error) { t.Error("called"); return 0, nil })
 			want(t, "the error", err, errStop)
 		}

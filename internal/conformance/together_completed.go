@@ -50,7 +50,7 @@ var completedCases = []testCase{
 	}},
 	{"AsCompleted: Goexit of one function is a failure, never a hang", func(t *testing.T, ctx context.Context) {
 		n := 0
-		for v, err := range braid.AsCompleted(ctx, func(context.Context) (int, error) { goexit(); return 1, nil }, giveInt(2)) {
+		for v, err := range braid.AsCompleted(ctx, func(context.Context) (int, error) { goexit(); return 1, nil }, returns(2)) {
 			if n++; err != nil {
 				wantTask(t, err, "completed", "0", braid.ErrGoexit)
 			} else {
@@ -101,20 +101,20 @@ var completedCases = []testCase{
 		})
 	}},
 	{"Collect: gathers the values of a stream", func(t *testing.T, ctx context.Context) {
-		got, err := braid.Collect(braid.Map(ctx, ints(4), 2, double))
+		got, err := braid.Collect(braid.Map(ctx, numbers(4), 2, double))
 		ok(t, err)
 		wantList(t, "values", got, 0, 2, 4, 6)
-		got, err = braid.Collect(braid.Map(ctx, ints(0), 2, double))
+		got, err = braid.Collect(braid.Map(ctx, numbers(0), 2, double))
 		ok(t, err)
 		want(t, "length", len(got), 0)
 	}},
 	{"Collect: stops at the first error, returns what came before it, and joins the rest", func(t *testing.T, ctx context.Context) {
 		var h hanger
 		boom := errors.New("boom")
-		got, err := braid.Collect(braid.Map(ctx, ints(100), 3, func(ctx context.Context, i int) (int, error) {
+		got, err := braid.Collect(braid.Map(ctx, numbers(100), 3, func(ctx context.Context, i int) (int, error) {
 			switch i {
 			case 2:
-				return h.thenInt(failInt(boom))(ctx)
+				return h.thenInt(failing[int](boom))(ctx)
 			case 3:
 				return h.runInt(ctx)
 			}
@@ -175,7 +175,7 @@ func streamEndCases() []testCase {
 func (k streamKind) breaks(t *testing.T, ctx context.Context) {
 	var h hanger
 	n := 0
-	for v, err := range k.open(ctx, h.thenInt(giveInt(5)), h.runInt) {
+	for v, err := range k.open(ctx, h.thenInt(returns(5)), h.runInt) {
 		ok(t, err)
 		want(t, "the value", v, 5)
 		n++
@@ -190,7 +190,7 @@ func (k streamKind) breaks(t *testing.T, ctx context.Context) {
 func (k streamKind) returns(t *testing.T, ctx context.Context) {
 	var h hanger
 	v := func() int {
-		for v, err := range k.open(ctx, h.thenInt(giveInt(5)), h.runInt) {
+		for v, err := range k.open(ctx, h.thenInt(returns(5)), h.runInt) {
 			ok(t, err)
 			return v
 		}
@@ -203,7 +203,7 @@ func (k streamKind) returns(t *testing.T, ctx context.Context) {
 func (k streamKind) breaksAtFailure(t *testing.T, ctx context.Context) {
 	var h hanger
 	boom := errors.New("boom")
-	for _, err := range k.open(ctx, h.thenInt(failInt(boom)), func(ctx context.Context) (int, error) { _ = h.run(ctx); return 0, errors.New("late") }) {
+	for _, err := range k.open(ctx, h.thenInt(failing[int](boom)), func(ctx context.Context) (int, error) { _ = h.run(ctx); return 0, errors.New("late") }) {
 		wantTask(t, err, k.path, "0", boom)
 		break
 	}
@@ -213,8 +213,8 @@ func (k streamKind) breaksAtFailure(t *testing.T, ctx context.Context) {
 func (k streamKind) bodyPanics(t *testing.T, ctx context.Context) {
 	quietly(t, ctx, func(ctx context.Context) {
 		var h hanger
-		pe := panicOf(t, "the loop", func() {
-			for range k.open(ctx, h.thenInt(giveInt(5)), h.runInt) {
+		pe := caughtPanic(t, func() {
+			for range k.open(ctx, h.thenInt(returns(5)), h.runInt) {
 				panic("ouch")
 			}
 		})
@@ -226,7 +226,7 @@ func (k streamKind) bodyPanics(t *testing.T, ctx context.Context) {
 func (k streamKind) functionPanics(t *testing.T, ctx context.Context) {
 	quietly(t, ctx, func(ctx context.Context) {
 		var h hanger
-		pe := panicOf(t, "the loop", func() {
+		pe := caughtPanic(t, func() {
 			for v, err := range k.open(ctx, h.runInt, h.thenInt(func(context.Context) (int, error) { panic("ouch") })) {
 				if err == nil {
 					t.Errorf("there is a result: %d", v)
@@ -242,7 +242,7 @@ func (k streamKind) bodyGoexit(t *testing.T, ctx context.Context) {
 	var h hanger
 	err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 		g.Go(func(ctx context.Context) error {
-			for range k.open(ctx, h.thenInt(giveInt(5)), h.runInt) {
+			for range k.open(ctx, h.thenInt(returns(5)), h.runInt) {
 				goexit()
 			}
 			return nil
@@ -262,7 +262,7 @@ func (k streamKind) ctxEnds(t *testing.T, ctx context.Context) {
 		var got []int
 		var errs []error
 		c := begin(g, func(ctx context.Context) error {
-			for v, err := range k.open(ctx, giveInt(5), a.runInt, b.runInt) {
+			for v, err := range k.open(ctx, returns(5), a.runInt, b.runInt) {
 				if err != nil {
 					a.joined(t, "one")
 					b.joined(t, "the other")
@@ -291,7 +291,7 @@ func (k streamKind) ctxEndsInLoop(t *testing.T, ctx context.Context) {
 	var h hanger
 	var errs []error
 	n := 0
-	for v, err := range k.open(below, h.thenInt(giveInt(5)), h.runInt) {
+	for v, err := range k.open(below, h.thenInt(returns(5)), h.runInt) {
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -306,7 +306,7 @@ func (k streamKind) ctxEndsInLoop(t *testing.T, ctx context.Context) {
 }
 
 func (k streamKind) ctxFirst(t *testing.T, ctx context.Context) {
-	for _, done := range doneContexts(ctx) {
+	for _, done := range endedContexts(ctx) {
 		var errs []error
 		for _, err := range k.open(done, func(context.Context) (int, error) { t.Error("called"); return 0, nil }) {
 			errs = append(errs, err)
@@ -318,7 +318,7 @@ func (k streamKind) ctxFirst(t *testing.T, ctx context.Context) {
 func (k streamKind) timeout(t *testing.T, ctx context.Context) {
 	var h hanger
 	err := braid.Timeout(ctx, aMoment, func(ctx context.Context) error {
-		_, err := braid.Collect(k.open(ctx, giveInt(1), h.runInt))
+		_, err := braid.Collect(k.open(ctx, returns(1), h.runInt))
 		return err
 	})
 	if !errors.Is(err, braid.ErrTimeout) {

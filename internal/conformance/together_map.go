@@ -12,23 +12,12 @@ import (
 	"github.com/braid-go/braid"
 )
 
-// ints yields the numbers below n.
-func ints(n int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := range n {
-			if !yield(i) {
-				return
-			}
-		}
-	}
-}
-
 func double(_ context.Context, i int) (int, error) { return 2 * i, nil }
 
 var mapCases = []testCase{
 	{"Map: results are in the order of the input, whichever call ends first", func(t *testing.T, ctx context.Context) {
 		gates := make([]braid.Event, 4)
-		got, err := braid.Collect(braid.Map(ctx, ints(3), 3, func(ctx context.Context, i int) (int, error) {
+		got, err := braid.Collect(braid.Map(ctx, numbers(3), 3, func(ctx context.Context, i int) (int, error) {
 			defer gates[i].Set()
 			if i == 2 {
 				return i, nil
@@ -43,7 +32,7 @@ var mapCases = []testCase{
 		order := []int{2, 0, 1}
 		gates[order[0]].Set()
 		var got []int
-		for v, err := range braid.MapUnordered(ctx, ints(3), 3, func(ctx context.Context, i int) (int, error) { return i, gates[i].Wait(ctx) }) {
+		for v, err := range braid.MapUnordered(ctx, numbers(3), 3, func(ctx context.Context, i int) (int, error) { return i, gates[i].Wait(ctx) }) {
 			ok(t, err)
 			if got = append(got, v); len(got) < 3 {
 				gates[order[len(got)]].Set()
@@ -54,7 +43,7 @@ var mapCases = []testCase{
 	{"Map: a failure stands in its place, is named, and cancels nobody", func(t *testing.T, ctx context.Context) {
 		boom := errors.New("boom")
 		i := 0
-		for v, err := range braid.Map(ctx, ints(6), 2, func(ctx context.Context, i int) (int, error) {
+		for v, err := range braid.Map(ctx, numbers(6), 2, func(ctx context.Context, i int) (int, error) {
 			if i%3 == 1 {
 				return 99, boom
 			}
@@ -74,7 +63,7 @@ var mapCases = []testCase{
 	{"MapUnordered: a failure is named after its place in the input, and cancels nobody", func(t *testing.T, ctx context.Context) {
 		boom := errors.New("boom")
 		sum, failures := 0, 0
-		for v, err := range braid.MapUnordered(ctx, ints(5), 2, func(ctx context.Context, i int) (int, error) {
+		for v, err := range braid.MapUnordered(ctx, numbers(5), 2, func(ctx context.Context, i int) (int, error) {
 			if i == 3 {
 				return 99, boom
 			}
@@ -125,7 +114,7 @@ func (k mapKind) bound(t *testing.T, ctx context.Context) {
 	const n = 3
 	var running atomic.Int32
 	meet := braid.NewBarrier(n) // so that n are reached
-	got, err := braid.Collect(k.run(ctx, ints(8*n), n, func(ctx context.Context, i int) (int, error) {
+	got, err := braid.Collect(k.run(ctx, numbers(8*n), n, func(ctx context.Context, i int) (int, error) {
 		now := running.Add(1)
 		defer running.Add(-1)
 		if now > n {
@@ -258,7 +247,7 @@ func (k mapKind) seqPanics(t *testing.T, ctx context.Context) {
 			_ = h.begun.Wait(ctx)
 			panic("ouch")
 		}
-		pe := panicOf(t, "the loop", func() {
+		pe := caughtPanic(t, func() {
 			for v, err := range k.run(ctx, seq, 2, func(ctx context.Context, _ int) (int, error) { return h.runInt(ctx) }) {
 				if err == nil {
 					t.Errorf("there is a result: %d", v)
@@ -291,7 +280,7 @@ func (k mapKind) seqGoexit(t *testing.T, ctx context.Context) {
 
 func (k mapKind) callGoexit(t *testing.T, ctx context.Context) {
 	failures, sum := 0, 0
-	for v, err := range k.run(ctx, ints(5), 1, func(_ context.Context, i int) (int, error) {
+	for v, err := range k.run(ctx, numbers(5), 1, func(_ context.Context, i int) (int, error) {
 		if i == 2 {
 			goexit()
 		}
@@ -307,12 +296,12 @@ func (k mapKind) callGoexit(t *testing.T, ctx context.Context) {
 }
 
 func (k mapKind) noWorkers(t *testing.T, ctx context.Context) {
-	panics(t, "zero", func() { k.run(ctx, ints(1), 0, double) }, k.name+" with n = 0", "at least one")
-	panics(t, "below zero", func() { k.run(ctx, ints(1), -1, double) }, k.name+" with n = -1", "at least one")
+	panics(t, "zero", func() { k.run(ctx, numbers(1), 0, double) }, k.name+" with n = 0", "at least one")
+	panics(t, "below zero", func() { k.run(ctx, numbers(1), -1, double) }, k.name+" with n = -1", "at least one")
 }
 
 func (k mapKind) empty(t *testing.T, ctx context.Context) {
-	for range k.run(ctx, ints(0), 2, double) {
+	for range k.run(ctx, numbers(0), 2, double) {
 		t.Error("there is a result")
 	}
 }
@@ -326,7 +315,7 @@ func (k mapKind) complete(t *testing.T, ctx context.Context) {
 			lengths[i] = rng.IntN(6)
 		}
 		var got []int
-		for v, err := range k.run(ctx, ints(size), n+1, func(ctx context.Context, i int) (int, error) {
+		for v, err := range k.run(ctx, numbers(size), n+1, func(ctx context.Context, i int) (int, error) {
 			for range lengths[i] {
 				if err := braid.Yield(ctx); err != nil {
 					return 0, err
@@ -343,7 +332,7 @@ func (k mapKind) complete(t *testing.T, ctx context.Context) {
 		if !k.ordered {
 			slices.Sort(got)
 		}
-		wantList(t, "results", got, slices.Collect(ints(size))...)
+		wantList(t, "results", got, slices.Collect(numbers(size))...)
 	}
 }
 
@@ -375,8 +364,8 @@ func (k mapKind) overQueue(t *testing.T, ctx context.Context) {
 
 func (k mapKind) nests(t *testing.T, ctx context.Context) {
 	sum := 0
-	for v, err := range k.run(ctx, ints(4), 2, func(ctx context.Context, i int) (int, error) {
-		inner, err := braid.Collect(k.run(ctx, ints(i), 2, double))
+	for v, err := range k.run(ctx, numbers(4), 2, func(ctx context.Context, i int) (int, error) {
+		inner, err := braid.Collect(k.run(ctx, numbers(i), 2, double))
 		return len(inner), err
 	}) {
 		ok(t, err)

@@ -42,7 +42,7 @@ func raceCases() []testCase {
 
 func (k raceKind) joinsLosers(t *testing.T, ctx context.Context) {
 	var a, b hanger
-	v, err := k.run(braid.Race[int]{}, ctx, a.runInt, b.runInt, a.thenInt(b.thenInt(giveInt(3))))
+	v, err := k.run(braid.Race[int]{}, ctx, a.runInt, b.runInt, a.thenInt(b.thenInt(returns(3))))
 	ok(t, err)
 	want(t, "the value", v, 3)
 	a.joined(t, "one loser")
@@ -59,7 +59,7 @@ func (k raceKind) disposes(t *testing.T, ctx context.Context) {
 	var a, b hanger
 	disposed := braid.NewQueue[int](braid.Unbounded)
 	r := braid.Race[int]{Dispose: func(v int) { disposed.TryPut(v) }}
-	v, err := k.run(r, ctx, late(&a, 1), late(&b, 2), a.thenInt(b.thenInt(giveInt(3))))
+	v, err := k.run(r, ctx, late(&a, 1), late(&b, 2), a.thenInt(b.thenInt(returns(3))))
 	ok(t, err)
 	want(t, "the value", v, 3)
 	sum := 0
@@ -72,7 +72,7 @@ func (k raceKind) disposes(t *testing.T, ctx context.Context) {
 func (k raceKind) disposesNothingElse(t *testing.T, ctx context.Context) {
 	var h hanger
 	r := braid.Race[int]{Dispose: func(v int) { t.Errorf("%d was disposed of", v) }}
-	v, err := k.run(r, ctx, h.thenInt(giveInt(1)), func(ctx context.Context) (int, error) { _ = h.run(ctx); return 9, errors.New("too late") })
+	v, err := k.run(r, ctx, h.thenInt(returns(1)), func(ctx context.Context) (int, error) { _ = h.run(ctx); return 9, errors.New("too late") })
 	ok(t, err)
 	want(t, "the value", v, 1)
 	h.joined(t, "the loser")
@@ -122,7 +122,7 @@ func (k raceKind) wonAnyway(t *testing.T, ctx context.Context) {
 		var lost, hold braid.Event
 		var h hanger
 		c := begin(g, func(ctx context.Context) error {
-			v, err := k.run(braid.Race[int]{}, ctx, h.thenInt(giveInt(5)), func(ctx context.Context) (int, error) {
+			v, err := k.run(braid.Race[int]{}, ctx, h.thenInt(returns(5)), func(ctx context.Context) (int, error) {
 				err := h.run(ctx)
 				lost.Set()
 				_ = hold.Wait(context.WithoutCancel(ctx))
@@ -146,7 +146,7 @@ func (k raceKind) noFunctions(t *testing.T, ctx context.Context) {
 }
 
 func (k raceKind) ctxFirst(t *testing.T, ctx context.Context) {
-	for _, done := range doneContexts(ctx) {
+	for _, done := range endedContexts(ctx) {
 		_, err := k.run(braid.Race[int]{}, done, func(context.Context) (int, error) { t.Error("called"); return 0, nil })
 		want(t, "the error", err, errStop)
 	}
@@ -157,8 +157,8 @@ func (k raceKind) panics(t *testing.T, ctx context.Context) {
 		var h hanger
 		var disposed []int
 		r := braid.Race[int]{Dispose: func(v int) { disposed = append(disposed, v) }}
-		pe := panicOf(t, k.name, func() {
-			_, _ = k.run(r, ctx, h.thenInt(giveInt(4)), func(ctx context.Context) (int, error) { _ = h.run(ctx); panic("ouch") })
+		pe := caughtPanic(t, func() {
+			_, _ = k.run(r, ctx, h.thenInt(returns(4)), func(ctx context.Context) (int, error) { _ = h.run(ctx); panic("ouch") })
 		})
 		want(t, "the value of the panic", pe.Value, any("ouch"))
 		wantList(t, "disposed", disposed, 4)
@@ -168,7 +168,7 @@ func (k raceKind) panics(t *testing.T, ctx context.Context) {
 func (k raceKind) panicsFirst(t *testing.T, ctx context.Context) {
 	quietly(t, ctx, func(ctx context.Context) {
 		var h hanger
-		pe := panicOf(t, k.name, func() {
+		pe := caughtPanic(t, func() {
 			_, _ = k.run(braid.Race[int]{}, ctx, h.runInt, h.thenInt(func(context.Context) (int, error) { panic("ouch") }))
 		})
 		want(t, "the value of the panic", pe.Value, any("ouch"))
@@ -190,7 +190,7 @@ var raceEndCases = []testCase{
 		boom := errors.New("boom")
 		var disposed []int
 		r := braid.Race[int]{Dispose: func(v int) { disposed = append(disposed, v) }}
-		v, err := r.First(ctx, late(&h, 1), h.thenInt(failInt(boom)))
+		v, err := r.First(ctx, late(&h, 1), h.thenInt(failing[int](boom)))
 		h.joined(t, "the loser")
 		want(t, "the value", v, 0)
 		wantTask(t, err, "race", "1", boom)
@@ -204,7 +204,7 @@ var raceEndCases = []testCase{
 	}},
 	{"First: a foreign context error is a failure like any other and wins", func(t *testing.T, ctx context.Context) {
 		var h hanger
-		_, err := braid.First(ctx, h.runInt, h.thenInt(failInt(context.Canceled)))
+		_, err := braid.First(ctx, h.runInt, h.thenInt(failing[int](context.Canceled)))
 		h.joined(t, "the loser")
 		wantTask(t, err, "race", "1", context.Canceled)
 	}},
@@ -292,12 +292,12 @@ var raceEndCases = []testCase{
 	}},
 	{"First and FirstSuccess as functions do what Race does", func(t *testing.T, ctx context.Context) {
 		boom := errors.New("boom")
-		v, err := braid.First(ctx, giveInt(1))
+		v, err := braid.First(ctx, returns(1))
 		ok(t, err)
 		want(t, "First", v, 1)
-		_, err = braid.First(ctx, failInt(boom))
+		_, err = braid.First(ctx, failing[int](boom))
 		wantTask(t, err, "race", "0", boom)
-		v, err = braid.FirstSuccess(ctx, failInt(boom), giveInt(2), failInt(boom))
+		v, err = braid.FirstSuccess(ctx, failing[int](boom), returns(2), failing[int](boom))
 		ok(t, err)
 		want(t, "FirstSuccess", v, 2)
 	}},
