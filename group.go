@@ -287,7 +287,7 @@ const (
 
 // start spawns h, or panics if it is too late.
 func (g *Group) start(h *Handle, mode spawnMode) spawnResult {
-	r := g.spawn(h, mode)
+	r := g.spawnFrom(h, mode, h)
 	if r == runIsOver {
 		panic("braid: a task was started in group " + g.Path() + " after its Run has returned; start it before, or in a group that lives longer")
 	}
@@ -295,7 +295,10 @@ func (g *Group) start(h *Handle, mode spawnMode) spawnResult {
 }
 
 // spawn makes h a member of g and starts it if there is a slot.
-func (g *Group) spawn(h *Handle, mode spawnMode) spawnResult {
+func (g *Group) spawn(h *Handle, mode spawnMode) spawnResult { return g.spawnFrom(h, mode, nil) }
+
+// spawnFrom is spawn by a task that h may keep waiting, on schedulers with an eager mode, if direct is h.
+func (g *Group) spawnFrom(h *Handle, mode spawnMode, direct *Handle) spawnResult {
 	h.node.task, h.node.kind = h, kindTask
 	if h.node.link == nil {
 		h.node.link = g.node.link
@@ -334,7 +337,7 @@ func (g *Group) spawn(h *Handle, mode spawnMode) spawnResult {
 		return spawned
 	}
 	g.admitLocked(h)
-	g.dispatch()
+	g.dispatchFrom(direct)
 	return spawned
 }
 

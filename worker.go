@@ -1,6 +1,8 @@
 package braid
 
 import (
+	"context"
+
 	"github.com/braid-go/braid/internal/sched"
 )
 
@@ -19,13 +21,16 @@ import (
 // as much as a new goroutine, and a group would own goroutines that nobody asked for.
 
 // dispatch makes ready tasks run and releases node.mu, which is held.
-func (g *Group) dispatch() {
+func (g *Group) dispatch() { g.dispatchFrom(nil) }
+
+// dispatchFrom is dispatch by the task that has just spawned direct, if that is not nil.
+func (g *Group) dispatchFrom(direct *Handle) {
 	if s := g.node.link.sched; s != nil {
 		list := g.ready
 		g.ready = taskList{}
 		g.node.mu.Unlock()
 		for h := list.pop(); h != nil; h = list.pop() {
-			s.Spawn(h, func() { g.runAlone(h) })
+			s.Spawn((*job)(h), h == direct)
 		}
 		return
 	}
@@ -52,8 +57,16 @@ func (g *Group) worker() {
 	g.dispatch()
 }
 
-// runAlone runs h for a scheduler that has places of its own for tasks.
-func (g *Group) runAlone(h *Handle) {
+// job is a task as a scheduler sees it that has places of its own for tasks.
+type job Handle
+
+func (j *job) Name() string             { return (*Handle)(j).Name() }
+func (j *job) Path() string             { return (*Handle)(j).Path() }
+func (j *job) Context() context.Context { return &j.node }
+
+func (j *job) Run() {
+	h := (*Handle)(j)
+	g := h.group
 	g.run(h)
 	g.dispatch()
 }
@@ -196,4 +209,7 @@ func (g *Group) failPanic(pe *PanicError) {
 	g.cancel(newCancellation(pe))
 }
 
-var _ sched.Task = (*Handle)(nil)
+var (
+	_ sched.Task = (*Handle)(nil)
+	_ sched.Job  = (*job)(nil)
+)

@@ -8,7 +8,9 @@
 //
 // # Contract
 //
-//   - Spawn makes run runnable and returns without running it to its first wait, unless the scheduler documents an eager mode.
+//   - Spawn makes a job runnable and returns without running it, unless direct is true and the scheduler has an eager mode:
+//     direct says that the caller is a task of this scheduler which starts a task of its own and holds no lock,
+//     so the job may be run at once, to its first wait. Otherwise the call may come from any goroutine.
 //   - Park blocks the calling task until [Unpark] is called on the same [Parker], which may happen before Park.
 //     It may also return for no reason: callers loop on their own condition.
 //   - Unpark never blocks, never switches tasks, and may be called from any goroutine, with locks held.
@@ -31,7 +33,7 @@ import (
 
 // A Scheduler runs tasks. See the package documentation for the contract of each method.
 type Scheduler interface {
-	Spawn(t Task, run func())
+	Spawn(j Job, direct bool)
 	Park(p *Parker, foreign context.Context)
 	Unpark(p *Parker)
 	Yield()
@@ -44,6 +46,15 @@ type Scheduler interface {
 type Task interface {
 	Name() string
 	Path() string
+}
+
+// Job is a task that is to be run.
+type Job interface {
+	Task
+	// Run runs the task to its end. It does not panic; it may end its goroutine, by runtime.Goexit.
+	Run()
+	// Context is the context that the task's function is given.
+	Context() context.Context
 }
 
 // Op describes the operation that a task is about to start.

@@ -152,7 +152,7 @@ func (s *Scheduler) spawn(name string, run func()) {
 }
 
 // Spawn implements sched.Scheduler, as do the methods below.
-func (s *Scheduler) Spawn(t sched.Task, run func()) { s.spawn(t.Name(), run) }
+func (s *Scheduler) Spawn(j sched.Job, _ bool) { s.spawn(j.Name(), j.Run) }
 
 // Park suspends the current task.
 func (s *Scheduler) Park(p *sched.Parker, foreign context.Context) {
