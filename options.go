@@ -86,7 +86,7 @@ func (o graceOption) applyRun(g *Group) { g.grace = time.Duration(o) }
 
 type stuckOption func(*StuckError)
 
-// OnStuck calls f when the [Grace] is over and tasks have not ended. It is called once, on a goroutine of its own;
+// OnStuck calls f when the [Grace] is over and tasks have not ended. It is called once, by none of the tasks, and must not wait:
 // a program that must end can print the list and exit there.
 func OnStuck(f func(*StuckError)) RunOption { return stuckOption(f) }
 

@@ -1,0 +1,71 @@
+package loop_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/loop"
+)
+
+func bench(b *testing.B, body func(ctx context.Context, g *braid.Group) error, opts ...loop.Option) {
+	b.ReportAllocs()
+	if err := loop.Run(b.Context(), body, opts...); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkYield10(b *testing.B) {
+	bench(b, func(_ context.Context, g *braid.Group) error {
+		for range 10 {
+			g.Go(func(ctx context.Context) error {
+				for range b.N / 10 {
+					_ = braid.Yield(ctx)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+}
+
+func spawnJoin(ctx context.Context, n int) error {
+	for range n / 1000 {
+		if err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+			for range 1000 {
+				g.Go(func(context.Context) error { return nil })
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func BenchmarkSpawnJoin(b *testing.B) {
+	bench(b, func(ctx context.Context, _ *braid.Group) error { return spawnJoin(ctx, b.N) })
+}
+
+func BenchmarkSpawnJoinEager(b *testing.B) {
+	bench(b, func(ctx context.Context, _ *braid.Group) error { return spawnJoin(ctx, b.N) }, loop.Eager())
+}
+
+func BenchmarkTimersAddCancel(b *testing.B) {
+	bench(b, func(ctx context.Context, _ *braid.Group) error {
+		l := loop.Current(ctx)
+		const n = 1_000_000
+		calls := make([]*loop.Callback, n)
+		for i := range calls {
+			calls[i] = l.CallLater(time.Hour+time.Duration(i*7919%n)*time.Millisecond, func() {})
+		}
+		b.ResetTimer()
+		for i := range b.N {
+			c := &calls[i*7919%n]
+			(*c).Cancel()
+			*c = l.CallLater(time.Hour+time.Duration(i*104729%n)*time.Millisecond, func() {})
+		}
+		return nil
+	})
+}

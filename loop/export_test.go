@@ -1,0 +1,11 @@
+package loop
+
+import "context"
+
+// RunBare runs main on a new loop without a root scope: a place that has a scheduler and no task.
+func RunBare(ctx context.Context, main func(ctx context.Context), opts ...Option) {
+	_ = run(ctx, opts, func(ctx context.Context, _ *root) error {
+		main(ctx)
+		return nil
+	})
+}

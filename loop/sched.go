@@ -1,0 +1,119 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/braid-go/braid/internal/coro"
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// task is a task of the loop. It implements what braid asks of a scheduler's tasks through its job.
+type task struct {
+	entry
+	job sched.Job
+	co  *coro.Coroutine // nil until the task is first resumed
+	gid string          // of its goroutine, in debug mode
+}
+
+// Spawn implements sched.Scheduler, as do the methods below. They are not for users.
+func (l *Loop) Spawn(j sched.Job, direct bool) {
+	t := &task{job: j}
+	t.entry.task = t
+	l.tasks.Add(1)
+	if direct && l.eager {
+		if l.debug {
+			l.check("a spawn")
+		}
+		l.resume(t)
+		return
+	}
+	l.push(&t.entry)
+}
+
+// resume runs t until it waits or ends. An eager parent calls it in the middle of its own turn.
+func (l *Loop) resume(t *task) {
+	if t.co == nil {
+		if l.debug {
+			t.co = l.pool.Get(&debugJob{t})
+		} else {
+			t.co = l.pool.Get(t.job)
+		}
+	}
+	outer := l.cur.Load()
+	l.cur.Store(t)
+	if t.co.Resume() {
+		l.pool.Put(t.co)
+		l.tasks.Add(-1)
+	}
+	l.cur.Store(outer)
+}
+
+// Park suspends the running task.
+func (l *Loop) Park(p *sched.Parker, foreign context.Context) {
+	t := l.running(p)
+	if !p.Block(t) {
+		return
+	}
+	if foreign != nil {
+		defer context.AfterFunc(foreign, func() { l.Unpark(p) })()
+	}
+	t.co.Suspend()
+}
+
+// running returns the running task, which is about to wait.
+func (l *Loop) running(p *sched.Parker) *task {
+	t := l.cur.Load()
+	if t == nil || l.debug {
+		op := "a wait"
+		if why := p.Why.Load(); why != nil {
+			op = why.String()
+		}
+		if t == nil {
+			panic(l.misuse(op))
+		}
+		l.check(op)
+	}
+	return t
+}
+
+// Unpark makes a parked task ready.
+func (l *Loop) Unpark(p *sched.Parker) {
+	if t, ok := p.Wake(); ok {
+		l.push(&t.(*task).entry)
+	}
+}
+
+// Yield puts the running task at the end of the ready queue.
+func (l *Loop) Yield() {
+	t := l.cur.Load()
+	if t == nil {
+		panic(l.misuse("Yield"))
+	}
+	if l.debug {
+		l.check("Yield")
+	}
+	l.push(&t.entry)
+	t.co.Suspend()
+}
+
+// Point does nothing: the loop switches where a task waits, and nowhere else.
+func (l *Loop) Point(sched.Op) {}
+
+// Now reads the clock.
+func (l *Loop) Now() time.Time { return time.Now() }
+
+// After calls f on the loop after d.
+func (l *Loop) After(d time.Duration, f func()) sched.Timer {
+	t, first := l.timers.add(l.clock()+int64(d), f)
+	if first && l.ready.poke() {
+		l.wake()
+	}
+	return t
+}
+
+// misuse says what is wrong with a wait where no task runs.
+func (l *Loop) misuse(op string) string {
+	return fmt.Sprintf("loop: %s in a callback, or with a ctx of the loop on a goroutine that is no task of it: callbacks must not wait, and other goroutines come in through a braid.Portal or CallSoonThreadsafe", op)
+}

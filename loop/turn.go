@@ -1,0 +1,156 @@
+package loop
+
+import (
+	"time"
+)
+
+// drive turns the loop until all its tasks have ended.
+//
+// A callback that calls runtime.Goexit takes this goroutine with it; then another one drives on.
+func (l *Loop) drive(ended chan struct{}) {
+	over := false
+	if l.debug {
+		l.gid = goroutineID()
+	}
+	defer func() {
+		switch {
+		case over:
+		case l.called != nil:
+			l.called = nil
+			go l.drive(ended)
+			return
+		default:
+			l.fatal = recover()
+		}
+		l.close()
+		close(ended)
+	}()
+	for l.turn() {
+	}
+	over = true
+}
+
+// turn is one turn of the loop. It returns false when all tasks have ended.
+//
+// The order is that of asyncio: what descriptors and timers have made ready joins the queue; then what is in the queue is run,
+// first in, first out, and nothing that becomes ready meanwhile.
+func (l *Loop) turn() bool {
+	if l.todo == nil {
+		if l.ready.empty() && !l.expire() && l.ready.empty() {
+			if l.tasks.Load() == 0 {
+				return false
+			}
+			l.sleep()
+		}
+		if l.io != nil && !l.polled {
+			l.io.poll(0)
+		}
+		l.polled = false
+		l.expire()
+		l.todo = l.ready.take()
+	}
+	for l.todo != nil {
+		e := l.todo
+		l.todo = e.next
+		l.turns.Add(1)
+		if e.task != nil {
+			l.resume(e.task)
+		} else {
+			l.invoke(e.call)
+		}
+	}
+	return true
+}
+
+// expire calls the timers that are due, and reports whether there were any.
+func (l *Loop) expire() bool {
+	next := l.timers.next.Load()
+	if next == never {
+		return false
+	}
+	now := l.clock()
+	if next > now {
+		return false
+	}
+	any := false
+	for t := l.timers.due(now); t != nil; t = l.timers.due(now) {
+		t.f()
+		any = true
+	}
+	return any
+}
+
+// sleep waits until something is ready or a timer is due.
+func (l *Loop) sleep() {
+	if !l.ready.sleep() {
+		return
+	}
+	defer l.ready.awake()
+	wait := time.Duration(-1)
+	if next := l.timers.next.Load(); next != never {
+		wait = max(0, time.Duration(next-l.clock()))
+	}
+	if l.io != nil {
+		l.io.poll(wait)
+		l.polled = true
+	} else {
+		l.rest(wait)
+	}
+	l.dog.loopAwake()
+}
+
+// rest is sleep without a poller: on a channel, which testing/synctest understands.
+func (l *Loop) rest(wait time.Duration) {
+	if wait < 0 {
+		<-l.wakeup
+		return
+	}
+	if l.idle == nil {
+		l.idle = time.NewTimer(wait)
+	} else {
+		l.idle.Reset(wait)
+	}
+	select {
+	case <-l.wakeup:
+		l.idle.Stop()
+	case <-l.idle.C:
+	}
+}
+
+// wake ends a sleep. Any goroutine may call it that has found the loop asleep.
+func (l *Loop) wake() {
+	if l.io != nil {
+		l.io.wake()
+		return
+	}
+	select {
+	case l.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// push makes e ready.
+func (l *Loop) push(e *entry) {
+	if l.ready.push(e) {
+		l.wake()
+	}
+}
+
+// close leaves nothing behind.
+func (l *Loop) close() {
+	l.ended.Store(true)
+	l.ends.mu.Lock()
+	l.ends.over = true
+	calls := l.ends.calls
+	l.ends.mu.Unlock()
+	for _, f := range calls {
+		f()
+	}
+	l.pool.Close()
+	if l.io != nil {
+		l.io.close()
+	}
+	if l.idle != nil {
+		l.idle.Stop()
+	}
+}

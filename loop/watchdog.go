@@ -1,0 +1,138 @@
+package loop
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Slow is a task or callback that holds the loop, so that nothing else on it can run.
+type Slow struct {
+	Task  string        // the path of the task, or the name of the callback
+	For   time.Duration // for how long at least, so far
+	Stack string        // what it is doing
+}
+
+func (s Slow) String() string {
+	return fmt.Sprintf("loop: %s has held the loop for %v\n%s", s.Task, s.For, s.Stack)
+}
+
+// watchdog looks from outside whether the loop still turns.
+//
+// The loop only counts what it runs; it reads no clock. While it sleeps so does the watchdog,
+// so an idle loop wakes nobody, and the virtual time of testing/synctest is free to pass.
+type watchdog struct {
+	l       *Loop
+	dormant atomic.Bool
+	alarm   chan struct{} // capacity one; the loop is awake
+	quit    chan struct{}
+	gone    chan struct{}
+}
+
+// watch starts the watchdog of l; nil if it has none.
+func watch(l *Loop) *watchdog {
+	if l.slowAfter == 0 {
+		return nil
+	}
+	d := &watchdog{l: l, alarm: make(chan struct{}, 1), quit: make(chan struct{}), gone: make(chan struct{})}
+	go d.run()
+	return d
+}
+
+func (d *watchdog) stop() {
+	if d != nil {
+		close(d.quit)
+		<-d.gone
+	}
+}
+
+// loopAwake is called by the loop after each sleep.
+func (d *watchdog) loopAwake() {
+	if d != nil && d.dormant.Load() {
+		select {
+		case d.alarm <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (d *watchdog) asleep() bool { return d.l.ready.head.Load() == &d.l.ready.asleep }
+
+func (d *watchdog) run() {
+	defer close(d.gone)
+	period := max(d.l.slowAfter/4, time.Millisecond)
+	timer := time.NewTimer(period)
+	defer timer.Stop()
+	turn, since, told := d.l.turns.Load(), time.Now(), false
+	for {
+		select {
+		case <-timer.C:
+		case <-d.quit:
+			return
+		}
+		for d.asleep() {
+			d.dormant.Store(true)
+			if d.asleep() {
+				select {
+				case <-d.alarm:
+				case <-d.quit:
+					return
+				}
+			}
+			d.dormant.Store(false)
+			since, told = time.Now(), false
+		}
+		now := time.Now()
+		if n := d.l.turns.Load(); n != turn {
+			turn, since, told = n, now, false
+		} else if held := now.Sub(since); held >= d.l.slowAfter && !told {
+			told = d.report(turn, held)
+		}
+		timer.Reset(period)
+	}
+}
+
+// report tells of what has held the loop since turn. It returns false if that has just ended.
+func (d *watchdog) report(turn uint64, held time.Duration) bool {
+	s := Slow{Task: "a callback", For: held.Round(time.Millisecond)}
+	t := d.l.cur.Load()
+	if t != nil {
+		s.Task = "task " + t.job.Path()
+	}
+	s.Stack = stackOf(d.l, t)
+	if d.l.turns.Load() != turn || d.asleep() {
+		return false
+	}
+	if d.l.onSlow != nil {
+		d.l.onSlow(s)
+	} else {
+		slog.Warn("loop: held for too long; let slow work run through Offload", "task", s.Task, "for", s.For, "stack", s.Stack)
+	}
+	return true
+}
+
+// stackOf returns the stack of the goroutine that runs t, or the loop itself if t is nil.
+//
+// It is found in the dump of all goroutines by the address of its coroutine, which is an argument in one of its frames.
+func stackOf(l *Loop, t *task) string {
+	frame := fmt.Sprintf("loop.(*Loop).drive(%p", l)
+	if t != nil {
+		frame = fmt.Sprintf("coro.(*Coroutine).call(%p", t.co)
+	}
+	const most = 64 << 20
+	for size := 1 << 20; ; size *= 4 {
+		buf := make([]byte, size)
+		n := runtime.Stack(buf, true)
+		for g := range strings.SplitSeq(string(buf[:n]), "\n\n") {
+			if strings.Contains(g, frame) {
+				return g
+			}
+		}
+		if n < size || size >= most {
+			return "(its stack was not found)"
+		}
+	}
+}
