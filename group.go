@@ -2,7 +2,6 @@ package braid
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/braid-go/braid/internal/sched"
@@ -41,11 +40,10 @@ type Group struct {
 	ready    taskList
 	starting bool
 
-	queued   node            // ring of tasks that wait for a slot; a node for its ring alone
-	nqueued  int             // its length
-	lendings map[*Handle]int // how many waits a task has lent its slot for
-	lent     []*Handle       // tasks that have lent their slot and have not asked for it
-	lenders  waitList        // tasks that have asked for it and wait, ahead of queued
+	queued    node                 // ring of tasks that wait for a slot; a node for its ring alone
+	nqueued   int                  // its length
+	lendings  map[*Handle]*lending // of the tasks that have lent their slot; see lending.go
+	returning []*lending           // those of them that are to have it back next, ahead of queued
 
 	own          *cancellation // set if the group cancelled itself
 	errs         []error
@@ -313,7 +311,7 @@ func (g *Group) spawnFrom(h *Handle, mode spawnMode, direct *Handle) spawnResult
 		g.node.mu.Unlock()
 		return runIsOver
 	}
-	full := g.limit > 0 && (g.running >= g.limit || g.nqueued > 0 || g.lenders.len > 0)
+	full := g.limit > 0 && (g.running >= g.limit || g.nqueued > 0 || len(g.returning) > 0)
 	cancelled = cancelled || g.node.rec.Load() != nil
 	if mode == onlyNow && (cancelled || full) {
 		g.node.mu.Unlock()
@@ -413,112 +411,6 @@ func (g *Group) admitLocked(h *Handle) {
 	}
 }
 
-// refill hands free slots on: first to tasks that lent theirs, then to queued ones. node.mu is held.
-func (g *Group) refill() {
-	for g.running < g.limit && g.lenders.len > 0 {
-		g.running++
-		g.lenders.pop().grant()
-	}
-	for i := 0; i < len(g.lent) && g.running < g.limit; {
-		me := g.lent[i]
-		if w := me.waiter.Load(); w == nil || !w.granted.Load() {
-			i++
-			continue
-		}
-		g.running++ // what me waited for has come, so it is about to ask
-		me.node.slot = true
-		g.lent = slices.Delete(g.lent, i, i+1)
-	}
-	if g.node.rec.Load() != nil {
-		return // dropQueued is on its way
-	}
-	for g.running < g.limit && g.queued.first != nil {
-		h := g.queued.first.task
-		g.unqueue(h)
-		g.admitLocked(h)
-	}
-}
-
-// lend gives up the slot of a task of g that is about to wait for something only g can bring, and returns that task:
-// it is me, or the task of g inside which me runs. It returns nil if there is none. restore takes the slot back.
-//
-// Several tasks inside one task of g may wait at the same time. The slot is lent from the first to the last of them.
-func (g *Group) lend(me *Handle) *Handle {
-	if g == nil || g.limit == 0 {
-		return nil
-	}
-	for me != nil && me.group != g {
-		if me.group == nil {
-			return nil
-		}
-		me = me.group.node.task
-	}
-	if me == nil {
-		return nil
-	}
-	g.node.mu.Lock()
-	if g.lendings[me] > 0 {
-		g.lendings[me]++
-		g.node.mu.Unlock()
-		return me
-	}
-	if !me.node.slot {
-		g.node.mu.Unlock()
-		return nil
-	}
-	if g.lendings == nil {
-		g.lendings = make(map[*Handle]int)
-	}
-	g.lendings[me] = 1
-	me.node.slot = false
-	if w := me.waiter.Load(); w != nil && !me.busy.Load() {
-		w.granted.Store(false) // of an earlier wait
-	}
-	g.lent = append(g.lent, me)
-	g.running--
-	g.refill()
-	g.dispatch()
-	return me
-}
-
-// restore takes a slot again for the lender, if there is one, ahead of all tasks that have not started.
-// If ctx ends first, the caller goes on without waiting, to clean up: the group is over its limit until then.
-func (g *Group) restore(ctx context.Context, lender *Handle) {
-	if lender == nil {
-		return
-	}
-	g.node.mu.Lock()
-	if g.lendings[lender]--; g.lendings[lender] > 0 {
-		g.node.mu.Unlock()
-		return
-	}
-	delete(g.lendings, lender)
-	if lender.node.slot { // refill kept one for it
-		g.node.mu.Unlock()
-		return
-	}
-	lender.node.slot = true
-	if i := slices.Index(g.lent, lender); i >= 0 {
-		g.lent = slices.Delete(g.lent, i, i+1)
-	}
-	if g.running < g.limit && g.lenders.len == 0 {
-		g.running++
-		g.node.mu.Unlock()
-		return
-	}
-	w := newWaiter(ctx)
-	defer w.release()
-	g.lenders.push(w)
-	g.node.mu.Unlock()
-	_ = w.wait(ctx, &sched.Wait{Op: "group.Slot", Object: &sched.Object{Kind: "group", Name: g.Path()}})
-	g.node.mu.Lock()
-	if !w.granted.Load() {
-		g.lenders.remove(w)
-		g.running++
-	}
-	g.node.mu.Unlock()
-}
-
 // leave takes a task that has ended out of the group. node.mu is held; dispatch follows.
 func (g *Group) leave(h *Handle) {
 	g.node.drop(&h.node)
@@ -526,6 +418,7 @@ func (g *Group) leave(h *Handle) {
 		h.node.slot = false
 		g.running--
 	}
+	g.forget(h)
 	g.live--
 	if g.limit > 0 {
 		g.refill()

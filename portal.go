@@ -33,6 +33,7 @@ func Submit[T any](p *Portal, fn func(context.Context) (T, error), opts ...TaskO
 	}
 	h.ask().apart = true
 	h.extra.report = func(err error) bool {
+		f.awaited(p.group)
 		f.settle(value, err)
 		return true
 	}

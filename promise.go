@@ -48,6 +48,20 @@ type Future[T any] struct {
 	task *Handle // that brings the value; nil for the future of a promise
 }
 
+// awaited tells g, whose task brings the value, that those who wait have what they wait for.
+func (f *Future[T]) awaited(g *Group) {
+	if g.limit == 0 {
+		return
+	}
+	g.node.mu.Lock()
+	defer g.node.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for w := f.waiters.head; w != nil; w = w.next {
+		g.comeBack(w)
+	}
+}
+
 func (f *Future[T]) settle(v T, err error) bool {
 	f.point("promise.Settle")
 	f.mu.Lock()

@@ -90,6 +90,7 @@ func (h *Handle) counts() bool { return !h.node.inline && (h.extra == nil || !h.
 // admitted tells whoever waits for h to get a slot that it has one, or never will. group.node.mu is held.
 func (h *Handle) admitted() {
 	if h.extra != nil && h.extra.admission != nil {
+		h.group.comeBack(h.extra.admission)
 		h.extra.admission.grant()
 	}
 }
@@ -331,6 +332,20 @@ func (h *Handle) endScope() {
 		}
 	}
 	n.mu.Unlock()
+}
+
+// awaited tells the group, whose node.mu is held, that those who wait for h have what they wait for.
+func (h *Handle) awaited() {
+	if len(h.group.lendings) == 0 {
+		return
+	}
+	h.node.mu.Lock()
+	defer h.node.mu.Unlock()
+	if h.end != nil {
+		for w := h.end.waiters.head; w != nil; w = w.next {
+			h.group.comeBack(w)
+		}
+	}
 }
 
 // settle publishes that the task has ended, and wakes who waits for it.

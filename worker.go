@@ -98,6 +98,7 @@ func (g *Group) retire(h *Handle, s State) {
 	h.fn = nil // what it refers to may go, however long the handle stays
 	h.endScope()
 	g.node.mu.Lock()
+	h.awaited()
 	h.settle(s)
 	g.leave(h)
 }

@@ -309,6 +309,116 @@ var scopeLendCases = []testCase{
 		}, braid.Limit(1))
 		wantList(t, "order", order, "waiter", "queued")
 	}},
+	{"C the slot of what was waited for goes to the waiter at once, not to the next in the queue", func(t *testing.T, ctx context.Context) {
+		for name, wait := range map[string]func(ctx context.Context, g *braid.Group, next func()) error{
+			"Wait": func(ctx context.Context, g *braid.Group, next func()) error {
+				h := g.Go(returnsNil)
+				next()
+				return h.Wait(ctx)
+			},
+			"Wait inside a nested scope": func(ctx context.Context, g *braid.Group, next func()) error {
+				h := g.Go(returnsNil)
+				next()
+				return braid.Run(ctx, scopeOf(h.Wait))
+			},
+			"the future of Submit": func(ctx context.Context, g *braid.Group, next func()) error {
+				f := braid.Submit(braid.NewPortal(g), returns(1))
+				next()
+				_, err := f.Wait(ctx)
+				return err
+			},
+		} {
+			var order []string
+			ok(t, braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				g.Go(func(ctx context.Context) error {
+					err := wait(ctx, g, func() {
+						g.Go(func(context.Context) error {
+							order = append(order, "queued")
+							return nil
+						})
+					})
+					order = append(order, "waiter")
+					return err
+				})
+				return nil
+			}, braid.Limit(1)))
+			wantList(t, name+": order", order, "waiter", "queued")
+		}
+	}},
+	{"C a slot is lent as long as anybody in the task waits, whatever the task itself waited for", func(t *testing.T, ctx context.Context) {
+		ok(t, bounded(t, ctx, func(ctx context.Context) error {
+			return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				g.Go(func(ctx context.Context) error {
+					var event, queued braid.Event
+					var first *braid.Handle
+					return braid.Run(ctx, func(ctx context.Context, inner *braid.Group) error {
+						inner.Go(func(ctx context.Context) error {
+							first = g.Go(func(context.Context) error {
+								event.Set()
+								return nil
+							})
+							second := g.Go(returnsNil)
+							queued.Set()
+							return second.Wait(ctx)
+						})
+						ok(t, queued.Wait(ctx))
+						ok(t, event.Wait(ctx)) // no wait that lends
+						until(t, ctx, "the first has ended", func() bool { return first.State().Ended() })
+						return nil
+					})
+				})
+				return nil
+			}, braid.Limit(1))
+		}))
+	}},
+	{"C a slot that somebody in the task asks for is lent on if another wait begins in it", func(t *testing.T, ctx context.Context) {
+		ok(t, bounded(t, ctx, func(ctx context.Context) error {
+			return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				g.Go(func(ctx context.Context) error {
+					return braid.Run(ctx, func(ctx context.Context, inner *braid.Group) error {
+						var gate braid.Event
+						asks := inner.Go(func(ctx context.Context) error {
+							_, err := braid.Start(ctx, g, func(ctx context.Context, ready func(int)) error {
+								ready(1)
+								return gate.Wait(ctx)
+							})
+							return err
+						})
+						until(t, ctx, "one asks for the slot", parkedIn(asks, "group.Slot"))
+						inner.Go(func(ctx context.Context) error { return g.Go(returnsNil).Wait(ctx) })
+						ok(t, asks.Wait(ctx))
+						gate.Set()
+						return nil
+					})
+				})
+				return nil
+			}, braid.Limit(1))
+		}))
+	}},
+	{"C a task that ends while somebody left behind in it still waits does not take the slot along", func(t *testing.T, ctx context.Context) {
+		ok(t, bounded(t, ctx, func(ctx context.Context) error {
+			var left *braid.Handle
+			return braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+				var gate braid.Event
+				ends := g.Go(func(ctx context.Context) error {
+					err := braid.Run(ctx, func(ctx context.Context, inner *braid.Group) error {
+						left = inner.Go(func(ctx context.Context) error { return g.Go(gate.Wait).Wait(context.WithoutCancel(ctx)) })
+						until(t, ctx, "it waits", parkedIn(left, "task.Wait"))
+						inner.Cancel(errStop)
+						return nil
+					}, braid.Grace(aMoment))
+					if _, stuck := errors.AsType[*braid.StuckError](err); !stuck {
+						t.Errorf("err = %v", err)
+					}
+					return nil
+				})
+				ok(t, ends.Wait(ctx))
+				gate.Set()
+				ok(t, left.Wait(ctx))
+				return g.Go(returnsNil).Wait(ctx)
+			}, braid.Limit(1))
+		}))
+	}},
 	{"C a wait that is cancelled returns at once, without waiting for the slot", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			var cancel context.CancelCauseFunc
