@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/braid-go/braid"
-	"github.com/braid-go/braid/internal/sched"
 )
 
 // Callback is a function that the loop is to call. It is called on the loop, between tasks, and must not wait:
@@ -18,9 +17,11 @@ import (
 type Callback struct {
 	entry entry
 	fn    func()
-	when  time.Time // zero for callbacks that are called soon
 	state atomic.Uint32
-	timer atomic.Pointer[sched.Timer]
+
+	loop  *Loop // nil for callbacks that are called soon
+	when  int64 // on the loop's clock
+	timer timer
 }
 
 // CallSoon calls fn in the next turn of the loop, after what is ready already.
@@ -40,23 +41,23 @@ func (l *Loop) CallSoonThreadsafe(fn func()) *Callback {
 
 // CallLater calls fn after d, as [Loop.CallAt] does.
 func (l *Loop) CallLater(d time.Duration, fn func()) *Callback {
-	return l.callAt("CallLater", l.Now().Add(d), d, fn)
+	return l.callAt("CallLater", l.clock()+int64(d), fn)
 }
 
 // CallAt calls fn when the loop's clock has reached when. Callbacks with the same time are called in the order in which they were made.
 // If the loop ends before, fn is not called.
 func (l *Loop) CallAt(when time.Time, fn func()) *Callback {
-	return l.callAt("CallAt", when, when.Sub(l.Now()), fn)
+	return l.callAt("CallAt", int64(when.Sub(l.epoch)), fn)
 }
 
-func (l *Loop) callAt(op string, when time.Time, d time.Duration, fn func()) *Callback {
+func (l *Loop) callAt(op string, when int64, fn func()) *Callback {
 	if l.debug {
 		l.check(op)
 	}
 	c := newCallback(op, fn)
-	c.when = when
-	t := l.After(d, func() { l.push(&c.entry) })
-	c.timer.Store(&t)
+	c.loop, c.when = l, when
+	c.timer.call = c
+	l.arm(when, &c.timer)
 	return c
 }
 
@@ -75,8 +76,8 @@ func (c *Callback) Cancel() bool {
 	if !c.state.CompareAndSwap(pending, stopped) {
 		return false
 	}
-	if t := c.timer.Load(); t != nil {
-		(*t).Stop()
+	if c.loop != nil {
+		c.timer.Stop()
 	}
 	return true
 }
@@ -85,7 +86,12 @@ func (c *Callback) Cancel() bool {
 func (c *Callback) Cancelled() bool { return c.state.Load() == stopped }
 
 // When returns the time given to [Loop.CallAt]; the zero time for callbacks that are called soon.
-func (c *Callback) When() time.Time { return c.when }
+func (c *Callback) When() time.Time {
+	if c.loop == nil {
+		return time.Time{}
+	}
+	return c.loop.epoch.Add(time.Duration(c.when))
+}
 
 // invoke calls c's function unless it has been cancelled.
 func (l *Loop) invoke(c *Callback) {

@@ -35,7 +35,15 @@ type Loop struct {
 
 	timers timers
 	wakeup chan struct{} // capacity one; ends the sleep of a loop without a poller
-	io     *ioState      // nil until the first descriptor is opened
+	io     poller        // nil until the first socket is opened, and on systems that have none
+
+	opening *braid.Limiter // of calls that open sockets
+	sockets struct {
+		mu      sync.Mutex
+		open    map[*socket]struct{}
+		over    bool
+		helpers sync.WaitGroup
+	}
 
 	// Of the loop's own goroutine.
 
@@ -89,6 +97,7 @@ func run(ctx context.Context, opts []Option, main func(ctx context.Context, r *r
 		o.applyLoop(&l.config)
 	}
 	l.timers.init()
+	l.opening = braid.NewLimiter("opening of sockets", opening)
 	r := &root{loop: l, ctx: sched.With(ctx, l), main: main}
 	l.Spawn(r, false)
 	l.dog = watch(l)
@@ -124,6 +133,9 @@ func nested(ctx context.Context) error {
 	}
 	return ErrNested
 }
+
+// opening bounds how many sockets are being opened at a time.
+const opening = 64
 
 // root is the first task of a loop.
 type root struct {

@@ -106,11 +106,16 @@ func (l *Loop) Now() time.Time { return time.Now() }
 
 // After calls f on the loop after d.
 func (l *Loop) After(d time.Duration, f func()) sched.Timer {
-	t, first := l.timers.add(l.clock()+int64(d), f)
-	if first && l.ready.poke() {
+	t := &timer{f: f}
+	l.arm(l.clock()+int64(d), t)
+	return t
+}
+
+// arm makes t due at a time of the loop's clock.
+func (l *Loop) arm(when int64, t *timer) {
+	if l.timers.add(when, t) && l.ready.poke() {
 		l.wake()
 	}
-	return t
 }
 
 // misuse says what is wrong with a wait where no task runs.

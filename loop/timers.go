@@ -8,6 +8,7 @@ import (
 // timer is a call that is due at a time. It implements sched.Timer.
 type timer struct {
 	f     func()
+	call  *Callback     // or what to make ready
 	state atomic.Uint32 // see below
 	of    *timers
 }
@@ -61,16 +62,16 @@ const (
 
 func (ts *timers) init() { ts.next.Store(never) }
 
-// add makes f due at when, and reports whether it is the first that is due.
-func (ts *timers) add(when int64, f func()) (t *timer, first bool) {
-	t = &timer{f: f, of: ts}
+// add makes t due at when, and reports whether it is the first that is due.
+func (ts *timers) add(when int64, t *timer) (first bool) {
+	t.of = ts
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.seq++
 	ts.heap = append(ts.heap, slot{when, ts.seq, t})
 	ts.up(len(ts.heap) - 1)
 	ts.changed()
-	return t, ts.heap[0].t == t
+	return ts.heap[0].t == t
 }
 
 // due takes out the first timer whose time has come; nil if there is none. The caller calls it.

@@ -74,7 +74,11 @@ func (l *Loop) expire() bool {
 	}
 	any := false
 	for t := l.timers.due(now); t != nil; t = l.timers.due(now) {
-		t.f()
+		if t.call != nil {
+			l.push(&t.call.entry)
+		} else {
+			t.f()
+		}
 		any = true
 	}
 	return any
@@ -146,6 +150,7 @@ func (l *Loop) close() {
 	for _, f := range calls {
 		f()
 	}
+	l.closeSockets()
 	l.pool.Close()
 	if l.io != nil {
 		l.io.close()

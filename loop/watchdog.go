@@ -120,7 +120,7 @@ func (d *watchdog) report(turn uint64, held time.Duration) bool {
 func stackOf(l *Loop, t *task) string {
 	frame := fmt.Sprintf("loop.(*Loop).drive(%p", l)
 	if t != nil {
-		frame = fmt.Sprintf("coro.(*Coroutine).call(%p", t.co)
+		frame = fmt.Sprintf("coro.(*Coroutine).serve(%p", t.co)
 	}
 	const most = 64 << 20
 	for size := 1 << 20; ; size *= 4 {

@@ -1,0 +1,86 @@
+package loop
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/braid-go/braid"
+)
+
+// Listener accepts connections onto its loop. It is a net.Listener. [Listen] makes one.
+type Listener struct {
+	s     socket
+	addr  net.Addr
+	busy  time.Duration // how long Accept waits after the system had no descriptor left
+	clean func()        // after Close; may be nil
+}
+
+// Accept waits for the next connection. See [Listener.AcceptContext].
+func (ln *Listener) Accept() (net.Conn, error) {
+	ctx, err := ln.s.ctx("listener.Accept")
+	if err != nil {
+		return nil, ln.err("accept", err)
+	}
+	c, err := ln.AcceptContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// AcceptContext waits for the next connection.
+//
+// If the process or the system has no descriptor left, AcceptContext waits a little, up to a second, and tries again:
+// the connection stays in the system's queue meanwhile and is not lost.
+//
+// # Cancellation
+//
+// If ctx ends first, or is done already, AcceptContext returns its cause in a *net.OpError. No connection is lost.
+func (ln *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
+	for {
+		var t transport
+		var remote net.Addr
+		err := ln.s.do(ctx, &ln.s.r, func() (err error) {
+			t, remote, err = ln.s.t.accept()
+			return err
+		})
+		if err == nil {
+			ln.busy = 0
+			c := newConn(ln.s.loop, ln.s.net, t, nil, remote)
+			if err := ln.s.loop.adopt(&c.s); err != nil {
+				return nil, ln.err("accept", err)
+			}
+			return c, nil
+		}
+		if !exhausted(err) {
+			return nil, ln.err("accept", err)
+		}
+		ln.busy = min(max(2*ln.busy, 5*time.Millisecond), time.Second)
+		if err := braid.Sleep(ctx, ln.busy); err != nil {
+			return nil, ln.err("accept", err)
+		}
+	}
+}
+
+// Close stops listening. A call that waits in Accept returns net.ErrClosed. Connections that have been accepted stay.
+// It may be called from any goroutine, and does not wait.
+func (ln *Listener) Close() error {
+	err := ln.s.end(net.ErrClosed)
+	if err == nil && ln.clean != nil {
+		ln.clean()
+	}
+	return ln.err("close", err)
+}
+
+// Addr returns the address that the listener has.
+func (ln *Listener) Addr() net.Addr { return ln.addr }
+
+// SetDeadline sets until when Accept waits. A zero time means for ever.
+func (ln *Listener) SetDeadline(t time.Time) error {
+	return ln.err("set", ln.s.setDeadline(true, false, t))
+}
+
+func (ln *Listener) err(op string, err error) error {
+	return ln.s.opError(op, nil, ln.addr, err)
+}

@@ -1,0 +1,66 @@
+package loop
+
+import (
+	"errors"
+	"syscall"
+	"time"
+)
+
+// poller tells the sockets of a loop what is ready. Loops without one wait on a channel; see Loop.rest.
+type poller interface {
+	// poll signals the sockets that are ready, after waiting for one for at most wait, or for ever if wait is negative.
+	// The loop alone calls it.
+	poll(wait time.Duration)
+	// wake makes a poll that waits, or the next one, return at once. Any goroutine may call it, also after close.
+	wake()
+	close()
+}
+
+// adopt makes s a socket of the loop, which closes it at its end.
+func (l *Loop) adopt(s *socket) error {
+	l.sockets.mu.Lock()
+	if l.sockets.over {
+		l.sockets.mu.Unlock()
+		_ = s.t.close()
+		return errLoopEnded
+	}
+	if l.sockets.open == nil {
+		l.sockets.open = make(map[*socket]struct{})
+	}
+	l.sockets.open[s] = struct{}{}
+	l.sockets.mu.Unlock()
+	if err := s.t.start(s); err != nil {
+		_ = s.end(err)
+		return err
+	}
+	return nil
+}
+
+func (l *Loop) forget(s *socket) {
+	l.sockets.mu.Lock()
+	delete(l.sockets.open, s)
+	l.sockets.mu.Unlock()
+}
+
+// closeSockets closes what is left at the end of the loop, and waits for goroutines that serve sockets.
+func (l *Loop) closeSockets() {
+	l.sockets.mu.Lock()
+	l.sockets.over = true
+	open := l.sockets.open
+	l.sockets.open = nil
+	l.sockets.mu.Unlock()
+	for s := range open {
+		_ = s.end(errLoopEnded)
+	}
+	l.sockets.helpers.Wait()
+}
+
+// exhausted reports whether err says that descriptors or buffers have run out, which passes.
+func exhausted(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
