@@ -9,24 +9,20 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/braid-go/braid/template/problem"
 )
 
-const (
-	// maxBody bounds a request's body.
-	maxBody = 1 << 20
-	// bodyTimeout bounds how long a client may take to send it.
-	bodyTimeout = 30 * time.Second
-)
+// maxBody bounds a request's body.
+const maxBody = 1 << 20
 
 // readJSON decodes the request's body, one JSON value with no fields that T
 // does not have. An error is a [problem.Problem]: 415 for a body that is not
-// JSON by its header, 413 for one that is too large, 400 for one that does not
-// parse.
+// JSON by its header, 413 for one that is too large, 408 for one that is too
+// slow, 400 for one that does not parse.
 func readJSON[T any](w http.ResponseWriter, r *http.Request) (T, error) {
 	var v T
 	if err := checkContentType(r.Header); err != nil {
@@ -74,7 +70,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Connection", "close") // rather than read on what nobody wants
 		return nil, tooLarge
 	}
-	defer boundRead(w, r)()
+	defer boundBody(w, r)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err == nil {
 		return body, nil
@@ -83,27 +79,27 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, tooLarge
 	}
 	w.Header().Set("Connection", "close") // what else comes is not known to be a request
-	if ctx := r.Context(); ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	cause := context.Cause(r.Context())   // net/http ends the ctx too when a read fails, for whatever reason
+	if errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(cause, ErrGraceOver) {
+		return nil, problem.New(http.StatusRequestTimeout, "the body did not arrive in time")
 	}
-	return nil, problem.New(http.StatusBadRequest, "the body did not arrive whole, or too slowly")
+	if cause != nil {
+		return nil, cause
+	}
+	return nil, problem.New(http.StatusBadRequest, "the body did not arrive whole")
 }
 
-// boundRead makes reads from the client end after bodyTimeout, and when the
-// request's ctx ends, which a read does not look at. The caller calls undo.
-//
-// A deadline for the body alone: one for the whole request, as
-// http.Server.ReadTimeout is, would cut off slow handlers too.
-func boundRead(w http.ResponseWriter, r *http.Request) (undo func()) {
-	rc := http.NewResponseController(w)
-	// Writers that are no connection, as a recorder in a test, have no
-	// deadlines, which is no reason to fail.
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout))
-	stop := context.AfterFunc(r.Context(), func() { _ = rc.SetReadDeadline(time.Now()) })
-	return func() {
-		if stop() {
-			_ = rc.SetReadDeadline(time.Time{})
+// skipBody returns h for requests whose method gives a body no meaning. One
+// that comes is read past before h runs, because until then net/http does not
+// watch for the client's going away.
+func skipBody(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.ContentLength != 0 && r.Method != http.MethodPost && r.Method != http.MethodPut {
+			if _, err := readBody(w, r); err != nil {
+				return err
+			}
 		}
+		return h(w, r)
 	}
 }
 

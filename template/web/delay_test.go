@@ -28,29 +28,33 @@ func (s *site) awaitRequests(n int) {
 
 // A client that goes away frees its task at once, not when the delay is over.
 func TestDelayDisconnect(t *testing.T) {
-	s := start(t)
-	ctx, leave := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ctx, "GET", s.url+"/delay/3600000", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	left := make(chan struct{})
-	go func() {
-		defer close(left)
-		if resp, err := http.DefaultClient.Do(req); err == nil {
-			resp.Body.Close()
-			t.Error("an answer came:", resp.Status)
-		}
-	}()
-	s.awaitRequests(1)
-	leave()
-	<-left
-	line := s.logged("msg=request")
-	if !strings.Contains(line, "status=499") || !strings.Contains(line, `task="test/GET /delay/{ms}"`) {
-		t.Error(line)
-	}
-	if n := s.group.Statistics().Running; n != 0 {
-		t.Errorf("%d tasks run, want 0", n)
+	for name, body := range map[string]string{"plain": "", "with a body": "some words"} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			ctx, leave := context.WithCancel(t.Context())
+			req, err := http.NewRequestWithContext(ctx, "GET", s.url+"/delay/3600000", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := make(chan struct{})
+			go func() {
+				defer close(left)
+				if resp, err := http.DefaultClient.Do(req); err == nil {
+					resp.Body.Close()
+					t.Error("an answer came:", resp.Status)
+				}
+			}()
+			s.awaitRequests(1)
+			leave()
+			<-left
+			line := s.logged("msg=request")
+			if !strings.Contains(line, "status=499") || !strings.Contains(line, `task="test/GET /delay/{ms}"`) {
+				t.Error(line)
+			}
+			if n := s.group.Statistics().Running; n != 0 {
+				t.Errorf("%d tasks run, want 0", n)
+			}
+		})
 	}
 }
 

@@ -21,6 +21,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // handler returns h with its errors turned into answers.
 func (s *site) handler(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer boundRest(w, r)
 		if err := h(w, r); err != nil {
 			s.fail(w, r, err)
 		}
@@ -56,6 +57,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return err
 	}
+	boundAnswer(w)
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)+1))

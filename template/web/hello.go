@@ -19,6 +19,7 @@ func hello(w http.ResponseWriter, r *http.Request) error {
 // text answers with plain text. The header keeps browsers from seeing HTML in
 // what is an echo of the caller's words.
 func text(w http.ResponseWriter, s string) {
+	boundAnswer(w)
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -1,7 +1,12 @@
 package web_test
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -67,4 +72,32 @@ func TestUnmatched(t *testing.T) {
 		}
 	}
 	s.logged("task=test/unmatched")
+}
+
+// Requests for what is no path, or no plain one, which ServeMux would answer
+// by itself, are tasks too, with a problem document for an answer.
+func TestNoPlainPath(t *testing.T) {
+	s := start(t)
+	for _, line := range []string{
+		"GET //", "GET //Ada", "GET /users//1", "GET /a/../b", "GET /./Ada", "GET //J%C3%BCrgen", "POST //users",
+		"GET *", "CONNECT example.com:443", "CONNECT /Ada",
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, line+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		resp.Request = httptest.NewRequest("GET", "/", nil)
+		s.wantProblem(answer{resp, body}, http.StatusNotFound, "plain path")
+		conn.Close()
+		s.logged("task=test/unmatched")
+	}
 }

@@ -55,21 +55,30 @@ func New(work, always *braid.Group, p Parts) http.Handler {
 	s.route("GET /users/{id}", s.getUser)
 	s.route("PUT /users/{id}", s.replaceUser)
 	s.route("DELETE /users/{id}", s.deleteUser)
-	s.route(everything, s.unmatched)
+	unmatched := s.worker("unmatched", s.unmatched)
+	s.mux.Handle(everything, unmatched)
 	s.mux.Handle("GET /healthz", s.always.Handler("GET /healthz", s.handler(s.healthz)))
 	s.mux.Handle("GET /readyz", s.always.Handler("GET /readyz", s.handler(s.readyz)))
-	return s.mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !hasPlainPath(r) {
+			unmatched.ServeHTTP(w, r)
+			return
+		}
+		s.mux.ServeHTTP(w, r)
+	})
 }
 
 // route adds a route for work. Each request is a task named by the pattern.
 func (s *site) route(pattern string, h handler) {
-	name := strings.TrimSuffix(pattern, "{$}")
-	if pattern == everything {
-		name = "unmatched"
-	}
-	work := s.work.Handler(name, s.handler(h))
+	s.mux.Handle(pattern, s.worker(strings.TrimSuffix(pattern, "{$}"), h))
+}
+
+// worker makes requests for work tasks of the given name, and refuses them
+// when the service stops.
+func (s *site) worker(name string, h handler) http.Handler {
+	work := s.work.Handler(name, s.handler(skipBody(h)))
 	refuse := s.always.Handler(name, s.handler(refuse))
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.Stopping.IsSet() {
 			refuse.ServeHTTP(w, r)
 			return
