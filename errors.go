@@ -45,7 +45,7 @@ type TaskError struct {
 	Err  error
 }
 
-// Error names the task, unless all that it passes on are failures of tasks below it, which name it in their paths.
+// Error names the task, unless all that it passes on are failures of its own or of tasks below it, which name it in their paths.
 func (e *TaskError) Error() string {
 	if ge, ok := e.Err.(*GroupError); ok && ge.below(e.Task) {
 		return ge.Error()
@@ -71,19 +71,19 @@ type GroupError struct {
 // and at the end the cause of the parent's cancellation if that came first.
 func (e *GroupError) Unwrap() []error { return e.errs }
 
-// below reports whether all failures in e are of tasks below the one at path.
+// below reports whether all failures in e are of the task at path or of tasks below it.
 func (e *GroupError) below(path string) bool {
 	for _, err := range e.errs {
+		var of string
 		switch err := err.(type) {
 		case *TaskError:
-			if !strings.HasPrefix(err.Task, path+"/") {
-				return false
-			}
+			of = err.Task
 		case *PanicError:
-			if !strings.HasPrefix(err.Task, path+"/") {
-				return false
-			}
+			of = err.Task
 		default:
+			return false
+		}
+		if of != path && !strings.HasPrefix(of, path+"/") {
 			return false
 		}
 	}
@@ -231,6 +231,5 @@ func sameError(a, b error) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	t := reflect.TypeOf(a)
-	return t == reflect.TypeOf(b) && t.Comparable() && a == b
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

@@ -33,15 +33,29 @@ func (g *Group) graceOver() {
 	if over {
 		return
 	}
+	defer g.giveUp(e) // whatever OnStuck does: it may well call runtime.Goexit, as t.FailNow does
 	if g.onStuck != nil {
-		g.onStuck(e)
+		g.tellStuck(e)
 	}
+}
+
+func (g *Group) tellStuck(e *StuckError) {
+	defer func() {
+		if v := recover(); v != nil {
+			g.caught(g.Path(), v, true, g.failPanic)
+		}
+	}()
+	g.onStuck(e)
+}
+
+// giveUp lets Run go.
+func (g *Group) giveUp(e *StuckError) {
 	g.node.mu.Lock()
+	defer g.node.mu.Unlock()
 	if !g.closed {
 		g.stuck = e
 		g.wakeJoiner()
 	}
-	g.node.mu.Unlock()
 }
 
 // Unfinished lists the tasks below g that have not ended, those in nested scopes included, the outer ones first,

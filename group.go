@@ -22,6 +22,7 @@ type Group struct {
 	hook         func(*PanicError)
 	onStuck      func(*StuckError)
 	onNotStarted func(*Handle)
+	ending       State // of the task that Run made; set and read by Run alone
 
 	// Guarded by node.mu, as is all that follows.
 

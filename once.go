@@ -83,18 +83,12 @@ func (o *OnceValue[T]) Get(ctx context.Context) (T, error) {
 
 // call runs fn and settles what is kept.
 func (o *OnceValue[T]) call(ctx context.Context) (v T, err error) {
-	returned := false
+	returned, kept := false, false // neither after a Goexit
 	defer func() {
 		var pe *PanicError
-		kept := true
-		switch {
-		case returned:
-			kept = err == nil || !ownCancellation(ctx, err)
-		default:
+		if !returned {
 			if r := recover(); r != nil {
-				pe = asPanic(ctx, r)
-			} else {
-				kept = false // Goexit
+				pe, kept = asPanic(ctx, r), true
 			}
 		}
 		o.mu.Lock()
@@ -112,7 +106,8 @@ func (o *OnceValue[T]) call(ctx context.Context) (v T, err error) {
 		}
 	}()
 	v, err = o.fn(ctx)
-	returned = true
+	kept = err == nil || !ownCancellation(ctx, err)
+	returned = true // not before: methods of the error have been called, which are the user's too
 	return v, err
 }
 

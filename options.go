@@ -87,7 +87,7 @@ func (o graceOption) applyRun(g *Group) { g.grace = time.Duration(o) }
 type stuckOption func(*StuckError)
 
 // OnStuck calls f when the [Grace] is over and tasks have not ended. It is called once, by none of the tasks, and must not wait:
-// a program that must end can print the list and exit there.
+// a program that must end can print the list and exit there. A panic in f is one of the group.
 func OnStuck(f func(*StuckError)) RunOption { return stuckOption(f) }
 
 func (o stuckOption) String() string    { return "OnStuck" }
@@ -107,6 +107,9 @@ const (
 )
 
 func (p PanicPolicy) String() string {
+	if p < Repanic || p > Crash {
+		return "unknown"
+	}
 	return [...]string{"Repanic", "AsError", "Crash"}[p]
 }
 
@@ -136,7 +139,7 @@ func (o hookOption) applyRun(g *Group) { g.hook = o }
 type notStartedOption func(*Handle)
 
 // OnNotStarted calls f for each task that never ran because it or the group was cancelled first,
-// for example to give back what the task would have released. Run calls it before it returns.
+// for example to give back what the task would have released. Run calls it before it returns. A panic in f is one of the group.
 func OnNotStarted(f func(*Handle)) RunOption { return notStartedOption(f) }
 
 func (o notStartedOption) String() string    { return "OnNotStarted" }

@@ -6,23 +6,23 @@ import (
 	"runtime/debug"
 )
 
-// caught makes a PanicError of a recovered value and tells the hook. It is called in the deferred function,
-// where the stack still shows where the panic began.
+// caught makes a PanicError of a recovered value, tells the hook, and hands it to record.
+// It is called in the deferred function, where the stack still shows where the panic began.
 //
 // A value that a Run further in has panicked with is passed on as it is: its task and stack are the ones that count,
 // and the hook has heard of it.
-func (g *Group) caught(path string, v any, tell bool) *PanicError {
+func (g *Group) caught(path string, v any, tell bool, record func(*PanicError)) {
 	pe, ok := lowered(v)
 	if !ok {
 		pe = &PanicError{Task: path, Value: v, Stack: debug.Stack()}
-		if tell {
-			tellPanic(g.node.link.hook, pe)
-		}
+	}
+	defer record(pe) // whatever the hook does: in a test it may well call t.FailNow, which is runtime.Goexit
+	if !ok && tell {
+		tellPanic(g.node.link.hook, pe)
 	}
 	if g.policy == Crash {
 		crash(pe)
 	}
-	return pe
 }
 
 // tellPanic calls the hook for a panic. A hook that panics itself cannot make the panic that it heard of vanish.

@@ -36,30 +36,32 @@ func Run(ctx context.Context, body func(ctx context.Context, g *Group) error, op
 	if err := enter(ctx, "braid.Run", nil); err != nil {
 		return err
 	}
-	g := &Group{live: 1, body: true}
+	g := &Group{live: 1, body: true, ending: Succeeded}
 	for _, o := range opts {
 		o.applyRun(g)
 	}
 	g.open(ctx, entryOf(body))
 
+	defer g.end()
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
 		if v := recover(); v != nil {
-			g.failPanic(g.caught(g.Path(), v, true))
-			g.join()
-			err = g.close(ctx)
+			defer func() {
+				g.join()
+				err = g.close(ctx)
+			}()
+			g.caught(g.Path(), v, true, g.failPanic)
 			return
 		}
 		g.fail(&TaskError{Task: g.Path(), Err: ErrGoexit})
 		g.join()
-		g.end()
+		g.conclude(Failed, &TaskError{Task: g.Path(), Err: ErrGoexit})
 	}()
-	berr := body(&g.node, g)
-	returned = true
-	g.bodyReturned(berr)
+	g.bodyReturned(body(&g.node, g))
+	returned = true // not before: methods of the body's error have been called, which are the user's too
 	g.join()
 	return g.close(ctx)
 }
@@ -122,22 +124,29 @@ func (g *Group) join() {
 		timer.Stop()
 	}
 	for _, h := range missing {
-		g.onNotStarted(h)
+		g.tellNotStarted(h)
 	}
 }
 
-// close takes the scope out of the tree and gives the result of Run, which may be a panic.
+func (g *Group) tellNotStarted(h *Handle) {
+	defer func() {
+		if v := recover(); v != nil {
+			g.caught(g.Path(), v, true, g.failPanic)
+		}
+	}()
+	g.onNotStarted(h)
+}
+
+// close gives the result of Run, which may be a panic.
 func (g *Group) close(ctx context.Context) error {
 	g.node.mu.Lock()
 	errs, panics, notStarted, incomplete := g.errs, g.panics, g.notStarted, g.incomplete
 	byParent := g.cancelledByParent()
 	g.node.mu.Unlock()
 	cause := causeOf(ctx)
-	rec := g.node.rec.Load()
-	path := g.Path()
-	g.end()
 
 	if len(panics) > 0 {
+		g.conclude(Panicked, panics[0])
 		others := make([]error, 0, len(panics)-1+len(errs))
 		for _, pe := range panics[1:] {
 			others = append(others, pe)
@@ -145,28 +154,33 @@ func (g *Group) close(ctx context.Context) error {
 		panic(panics[0].raise(append(others, errs...)...))
 	}
 	if len(errs) > 0 {
-		e := &GroupError{Group: path, NotStarted: notStarted, errs: errs}
+		e := &GroupError{Group: g.Path(), NotStarted: notStarted, errs: errs}
 		if byParent && cause != nil {
-			e.errs, e.parent = slices.Concat(errs, []error{cause}), rec
+			e.errs, e.parent = slices.Concat(errs, []error{cause}), g.node.rec.Load()
 		}
+		g.conclude(Failed, &TaskError{Task: e.Group, Err: e})
 		return e
 	}
-	if incomplete {
+	if incomplete && cause != nil {
+		g.conclude(Cancelled, cause)
 		return cause
 	}
 	return nil
 }
 
-// end takes the scope out of the tree.
+// conclude notes how the task ends that Run has made, if it has.
+func (g *Group) conclude(s State, err error) {
+	if g.root {
+		g.ending, g.node.task.err = s, err
+	}
+}
+
+// end takes the scope out of the tree, and ends the task that Run has made.
 func (g *Group) end() {
 	g.node.detach()
 	if g.root {
-		s := Succeeded
-		if len(g.errs)+len(g.panics) > 0 {
-			s = Failed
-		}
 		owner := g.node.task
 		owner.node.detach()
-		owner.settle(s)
+		owner.settle(g.ending)
 	}
 }

@@ -2,6 +2,7 @@ package braid
 
 import (
 	"context"
+	"slices"
 
 	"github.com/braid-go/braid/internal/sched"
 )
@@ -49,7 +50,9 @@ func (g *Group) worker() {
 	g.starting = false
 	for h := g.ready.pop(); h != nil; h = g.ready.pop() {
 		g.dispatch()
-		g.run(h)
+		if !g.run(h) {
+			g.node.mu.Lock()
+		}
 		if raceEnabled {
 			break
 		}
@@ -67,29 +70,37 @@ func (j *job) Context() context.Context { return &j.node }
 func (j *job) Run() {
 	h := (*Handle)(j)
 	g := h.group
-	g.run(h)
-	g.dispatch()
+	if g.run(h) {
+		g.dispatch()
+	}
 }
 
-// run runs h to its end and takes it out of the group. It returns with node.mu held.
-func (g *Group) run(h *Handle) {
+// run runs h to its end and takes it out of the group. It returns true with node.mu held, or false if h did not return.
+func (g *Group) run(h *Handle) (locked bool) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
+		s := Failed
+		defer func() {
+			// The goroutine may end after this: a panic that is recovered on the way out of runtime.Goexit does not stop that.
+			// So others must take over what it would have done.
+			g.retire(h, s)
+			g.dispatch()
+		}()
 		if v := recover(); v != nil {
-			g.retire(h, h.panicked(v))
-			return
+			s = Panicked
+			h.panicked(v)
+		} else {
+			h.failed(ErrGoexit)
 		}
-		// Goexit: the goroutine ends after this, so others must take over what it would have done.
-		g.retire(h, h.failed(ErrGoexit))
-		g.dispatch()
 	}()
 	h.start.Store(sinceEpoch(g.node.link.sched))
-	err := h.fn(&h.node)
-	returned = true
-	g.retire(h, h.returned(err))
+	s := h.returned(h.fn(&h.node))
+	returned = true // not before: methods of the error have been called, which are the user's too
+	g.retire(h, s)
+	return true
 }
 
 // retire publishes the end of h and takes it out of the group, both under node.mu, which stays locked:
@@ -130,11 +141,13 @@ func (h *Handle) failed(err error) State {
 }
 
 func (h *Handle) panicked(v any) State {
-	pe := h.group.caught(h.Path(), v, !h.node.inline && (h.extra == nil || !h.extra.quiet))
-	h.err = pe
-	if !h.reported(pe) {
-		h.group.failPanic(pe)
-	}
+	tell := !h.node.inline && (h.extra == nil || !h.extra.quiet)
+	h.group.caught(h.Path(), v, tell, func(pe *PanicError) {
+		h.err = pe
+		if !h.reported(pe) {
+			h.group.failPanic(pe)
+		}
+	})
 	return Panicked
 }
 
@@ -166,9 +179,10 @@ func (g *Group) failure(path string, n *node, err error) error {
 // fail records a failure and cancels the group because of it.
 func (g *Group) fail(err error) {
 	g.node.cancelled() // perhaps from outside, and not heard of until now
+	passedOn := failuresIn(err)
 	var rec *cancellation
 	g.node.mu.Lock()
-	if !g.listed(err) {
+	if !slices.ContainsFunc(passedOn, g.listed) {
 		g.errs = append(g.errs, err)
 	}
 	if !g.keepGoing {
@@ -180,34 +194,38 @@ func (g *Group) fail(err error) {
 	}
 }
 
-// listed says whether err is a failure that stands in errs already and that a second member passed on,
-// as when the body returns what it got from Wait. node.mu is held.
-func (g *Group) listed(err error) bool {
+// failuresIn returns the failures of other tasks that err singly wraps.
+func failuresIn(err error) (list []*TaskError) {
 	for {
 		u, ok := err.(interface{ Unwrap() error })
 		if !ok {
-			return false
+			return list
 		}
 		err = u.Unwrap()
 		if te, ok := err.(*TaskError); ok {
-			for _, e := range g.errs {
-				if e == te {
-					return true
-				}
-			}
+			list = append(list, te)
 		}
 	}
 }
 
+// listed says whether te stands in errs already. Then a second member has passed it on,
+// as when the body returns what it got from Wait. node.mu is held.
+func (g *Group) listed(te *TaskError) bool {
+	return slices.ContainsFunc(g.errs, func(e error) bool { return e == te })
+}
+
+// failPanic records a panic and cancels the group because of it.
 func (g *Group) failPanic(pe *PanicError) {
+	g.node.cancelled()
 	g.node.mu.Lock()
 	if g.policy == AsError {
 		g.errs = append(g.errs, pe)
 	} else {
 		g.panics = append(g.panics, pe)
 	}
+	rec := g.claim(newCancellation(pe))
 	g.node.mu.Unlock()
-	g.cancel(newCancellation(pe))
+	g.node.cancel(rec)
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/braid-go/braid"
@@ -14,6 +15,17 @@ type deceptive struct{}
 
 func (deceptive) Error() string        { return "looks like a cancellation" }
 func (deceptive) Is(target error) bool { return target == context.Canceled || target == errStop }
+
+// hollow is an error of a kind that Go programs return by mistake: its nil pointer is no nil error, and its methods panic.
+type hollow struct{ inner error }
+
+func (h *hollow) Error() string { return h.inner.Error() }
+func (h *hollow) Unwrap() error { return h.inner }
+
+// uncomparable is an error whose type can be compared, and whose value cannot.
+type uncomparable struct{ detail any }
+
+func (uncomparable) Error() string { return "uncomparable" }
 
 // What counts as a member's own cancellation.
 var scopeJudgeCases = []testCase{
@@ -116,6 +128,48 @@ var scopeJudgeCases = []testCase{
 		})
 		holds(t, failure, errBoom)
 		want(t, "state", state, braid.Failed)
+	}},
+	{"C an error whose methods panic is a panic of the member that returned it", func(t *testing.T, ctx context.Context) {
+		for _, cancelled := range []bool{false, true} {
+			var h *braid.Handle
+			for name, body := range map[string]func(ctx context.Context, g *braid.Group) error{
+				"task": func(_ context.Context, g *braid.Group) error {
+					h = g.Go(func(context.Context) error { return (*hollow)(nil) })
+					return nil
+				},
+				"body": func(context.Context, *braid.Group) error { return (*hollow)(nil) },
+				"once": func(ctx context.Context, _ *braid.Group) error {
+					_, err := braid.NewOnceValue(failing[int]((*hollow)(nil))).Get(context.WithoutCancel(ctx))
+					return err
+				},
+			} {
+				err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+					err := body(ctx, g)
+					if cancelled {
+						g.Cancel(errStop)
+					}
+					return err
+				}, hushed, braid.OnPanic(braid.AsError))
+				pe, is := errors.AsType[*braid.PanicError](err)
+				if !is || !strings.Contains(string(pe.Stack), "hollow") {
+					t.Errorf("%s: err is a %T, want a panic", name, err)
+				}
+			}
+			want(t, "state", h.State(), braid.Panicked)
+		}
+	}},
+	{"C a cause that cannot be compared is judged without a panic", func(t *testing.T, ctx context.Context) {
+		err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+			g.Cancel(uncomparable{[]int{1}})
+			return context.Cause(ctx)
+		})
+		if len(members(t, err)) != 1 {
+			t.Errorf("err = %v", err)
+		}
+		ok(t, braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+			g.Cancel(uncomparable{1})
+			return context.Cause(ctx)
+		}))
 	}},
 	{"C the same judgement holds for a parent's deadline", func(t *testing.T, ctx context.Context) {
 		limited, cancel := context.WithTimeout(ctx, aMoment)

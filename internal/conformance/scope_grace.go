@@ -128,6 +128,41 @@ var scopeGraceCases = []testCase{
 			}
 		}, braid.Name("scope"))
 	}},
+	{"S13 an OnStuck that panics, or calls Goexit as t.FailNow does, does not keep Run", func(t *testing.T, ctx context.Context) {
+		for name, end := range map[string]func(){"panic": func() { panic(errBoom) }, "Goexit": goexit} {
+			var gate braid.Event
+			var stubborn *braid.Handle
+			err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				stubborn = g.Go(func(ctx context.Context) error { return deaf(ctx, &gate) })
+				g.Cancel(errStop)
+				return nil
+			}, braid.Grace(aMoment), braid.OnStuck(func(*braid.StuckError) { end() }), braid.OnPanic(braid.AsError), hushed)
+			if _, stuck := errors.AsType[*braid.StuckError](err); !stuck {
+				t.Errorf("%s: err = %v", name, err)
+			}
+			want(t, name+" is in the error", errors.Is(err, errBoom), name == "panic")
+			gate.Set()
+			ok(t, stubborn.Wait(context.WithoutCancel(ctx)))
+		}
+	}},
+	{"S13 a task that fails in the moment in which Run gives it up is in nobody's way", func(t *testing.T, ctx context.Context) {
+		for range 20 {
+			var gate braid.Event
+			var stubborn *braid.Handle
+			err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				stubborn = g.Go(func(ctx context.Context) error {
+					_ = deaf(ctx, &gate)
+					return errBoom
+				})
+				g.Cancel(errStop)
+				return nil
+			}, braid.Grace(1), braid.OnStuck(func(*braid.StuckError) { gate.Set() }))
+			if _, stuck := errors.AsType[*braid.StuckError](err); !stuck {
+				t.Errorf("err = %v", err)
+			}
+			isErr(t, "Wait", stubborn.Wait(context.WithoutCancel(ctx)), errBoom)
+		}
+	}},
 	{"S13 Grace(0) panics and says what to do", func(t *testing.T, _ context.Context) {
 		panics(t, "Grace(0)", func() { braid.Grace(0) }, "positive")
 	}},

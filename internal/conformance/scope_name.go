@@ -80,6 +80,37 @@ var scopeNameCases = []testCase{
 		}, braid.Name("main"))
 		want(t, "State afterwards", root.State(), braid.Succeeded)
 	}},
+	{"S12 the task of an outermost Run ends as that does, and says so to whoever holds its handle", func(t *testing.T, ctx context.Context) {
+		for _, c := range []struct {
+			name  string
+			body  func(ctx context.Context, g *braid.Group, stop context.CancelCauseFunc) error
+			state braid.State
+			err   error
+		}{
+			{"success", func(context.Context, *braid.Group, context.CancelCauseFunc) error { return nil }, braid.Succeeded, nil},
+			{"failure", func(_ context.Context, g *braid.Group, _ context.CancelCauseFunc) error {
+				g.Go(func(context.Context) error { return errBoom })
+				return nil
+			}, braid.Failed, errBoom},
+			{"cancel", func(ctx context.Context, _ *braid.Group, stop context.CancelCauseFunc) error {
+				stop(errStop)
+				return never(ctx)
+			}, braid.Cancelled, errStop},
+			{"panic", func(context.Context, *braid.Group, context.CancelCauseFunc) error { return explode(errBoom) }, braid.Panicked, errBoom},
+		} {
+			var root *braid.Handle
+			parent, stop := context.WithCancelCause(ctx)
+			_ = caught(func() {
+				_ = braid.Run(parent, func(ctx context.Context, g *braid.Group) error {
+					root = braid.Current(ctx)
+					return c.body(ctx, g, stop)
+				}, hushed)
+			})
+			stop(nil)
+			want(t, c.name, root.State(), c.state)
+			isErr(t, c.name, root.Wait(ctx), c.err)
+		}
+	}},
 	{"S12 Current is the task that runs, in all scopes that it opens", func(t *testing.T, ctx context.Context) {
 		if h := braid.Current(ctx); h != nil {
 			t.Errorf("outside, Current = %v", h)

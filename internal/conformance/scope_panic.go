@@ -165,6 +165,38 @@ var scopePanicCases = []testCase{
 		})
 		want(t, "Value", pe.Value, any("boom"))
 	}},
+	{"S05 a hook that calls Goexit, as t.FailNow does, keeps nobody from ending", func(t *testing.T, ctx context.Context) {
+		for _, who := range []string{"task", "body"} {
+			ended := false
+			err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				g.Go(func(ctx context.Context) error { // the one whose goroutine the hook may end
+					_ = braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+						var begun braid.Event
+						g.Go(func(ctx context.Context) error {
+							begun.Set()
+							_ = never(ctx)
+							pass(ctx)
+							ended = true
+							return nil
+						})
+						ok(t, begun.Wait(ctx))
+						if who == "body" {
+							return explode("boom")
+						}
+						g.Go(func(context.Context) error { return explode("boom") })
+						return nil
+					}, braid.PanicHook(func(*braid.PanicError) { goexit() }))
+					return nil
+				})
+				return nil
+			}, braid.OnPanic(braid.AsError))
+			pe, is := errors.AsType[*braid.PanicError](err)
+			if !is || pe.Value != "boom" {
+				t.Errorf("%s: err = %v", who, err)
+			}
+			want(t, who+": the sibling ended", ended, true)
+		}
+	}},
 	{"S05 panics have types of their own: runtime errors, nil", func(t *testing.T, ctx context.Context) {
 		var none []int
 		last := len(none)
@@ -216,6 +248,28 @@ var scopePanicCases = []testCase{
 		}, braid.Limit(1), braid.KeepGoing())
 		holds(t, err, braid.ErrGoexit, braid.ErrGoexit, braid.ErrGoexit)
 		want(t, "ran", ran, 3)
+	}},
+	{"S05 a panic on the way out of Goexit is a panic, and ends nobody else", func(t *testing.T, ctx context.Context) {
+		ran := 0
+		err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+			for range 3 {
+				g.Go(func(context.Context) error {
+					defer func() { _ = explode(errBoom) }()
+					goexit()
+					return nil
+				})
+				g.Go(func(context.Context) error {
+					ran++
+					return nil
+				})
+			}
+			return nil
+		}, braid.Limit(2), hushed, braid.OnPanic(braid.AsError))
+		isErr(t, "err", err, errBoom)
+		want(t, "goexit did not hide it", errors.Is(err, braid.ErrGoexit), false)
+		if ran > 3 {
+			t.Errorf("%d ran", ran)
+		}
 	}},
 	{"S05 Goexit in a nested body joins its tasks and then ends the task", func(t *testing.T, ctx context.Context) {
 		childEnded, wentOn := false, false

@@ -148,6 +148,31 @@ var scopeSpawnCases = []testCase{
 		}
 		wantList(t, "told", told, queued...)
 	}},
+	{"C an OnNotStarted that panics, or calls Goexit as t.FailNow does, does not keep the scope from ending", func(t *testing.T, ctx context.Context) {
+		for name, end := range map[string]func(){"panic": func() { panic(errBoom) }, "Goexit": goexit} {
+			var root *braid.Handle
+			var over braid.Promise[any]
+			go func() {
+				var v any
+				defer func() { over.Resolve(v) }()
+				v = caught(func() {
+					_ = braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
+						root = braid.Current(ctx)
+						g.Cancel(nil)
+						g.Go(never)
+						g.Go(never)
+						return nil
+					}, braid.OnNotStarted(func(*braid.Handle) { end() }), hushed)
+				})
+			}()
+			v, err := over.Future().Wait(context.WithoutCancel(ctx))
+			ok(t, err)
+			want(t, name+": the task of the scope has ended", root.State().Ended(), true)
+			if pe, is := v.(*braid.PanicError); is != (name == "panic") || is && pe.Value != errBoom {
+				t.Errorf("%s: it panicked with %v", name, v)
+			}
+		}
+	}},
 	{"C tasks that were never started do not make an early end a failure", func(t *testing.T, ctx context.Context) {
 		err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
 			g.Go(never)
