@@ -319,10 +319,11 @@ func (h *Handle) await(ctx context.Context) error {
 // endScope ends the task's context, once nothing of the task runs any more.
 func (h *Handle) endScope() {
 	n := &h.node
+	_ = n.cancelled() // perhaps from outside, and not heard of until now
 	n.mu.Lock()
-	if n.watch != nil || n.first != nil || n.link.live {
+	if n.watch != nil || n.first != nil {
 		n.mu.Unlock()
-		n.end(ended)
+		n.cancel(ended)
 		return
 	}
 	if n.rec.Load() == nil { // nearly always; there is nobody to tell but a call that others park under this ctx

@@ -20,6 +20,7 @@ var errands = map[string]func(ctx context.Context, variant string, n int) error{
 	"idle":    idleChild,
 	"million": millionChild,
 	"hello":   helloChild,
+	"echo":    echoChild,
 }
 
 // child does what this process was started for, if it was started by command.

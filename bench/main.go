@@ -53,6 +53,7 @@ func benchmarks() []benchmark {
 	list = append(list, semaphores()...)
 	list = append(list, queues()...)
 	list = append(list, instants()...)
+	list = append(list, loops()...)
 	return append(list, benchmark{"idle", idle}, benchmark{"million", million}, benchmark{"hello", hello})
 }
 

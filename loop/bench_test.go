@@ -11,7 +11,7 @@ import (
 
 func bench(b *testing.B, body func(ctx context.Context, g *braid.Group) error, opts ...loop.Option) {
 	b.ReportAllocs()
-	if err := loop.Run(b.Context(), body, opts...); err != nil {
+	if err := loop.Run(b.Context(), body, append(opts, loop.OnSlow(func(loop.Slow) {}))...); err != nil {
 		b.Fatal(err)
 	}
 }

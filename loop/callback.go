@@ -99,6 +99,7 @@ func (l *Loop) invoke(c *Callback) {
 		return
 	}
 	l.called = c
+	l.shown.Store(nil)
 	defer func() {
 		if v := recover(); v != nil {
 			l.called = nil

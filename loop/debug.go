@@ -29,7 +29,7 @@ func (l *Loop) foreign(op string) error {
 		return nil
 	}
 	me := goroutineID()
-	t := l.cur.Load()
+	t := l.cur
 	switch {
 	case t != nil && t.gid == me:
 		return nil

@@ -21,9 +21,8 @@ type Loop struct {
 
 	epoch time.Time // where the loop's clock starts
 	ready queue
-	tasks atomic.Int64         // that have not ended
-	cur   atomic.Pointer[task] // the one that runs; nil while a callback or the loop itself does
-	turns atomic.Uint64        // resumes and calls so far, for the watchdog
+	tasks atomic.Int64 // that have not ended
+	cur   *task        // the one that runs; nil while a callback or the loop itself does
 	root  atomic.Pointer[braid.Group]
 	ended atomic.Bool
 
@@ -48,6 +47,7 @@ type Loop struct {
 	// Of the loop's own goroutine.
 
 	pool   coro.Pool
+	spare  *task  // to be used again
 	todo   *entry // what is left of this turn
 	called *Callback
 	idle   *time.Timer
@@ -55,7 +55,10 @@ type Loop struct {
 	fatal  any    // a panic of the loop itself
 	gid    string // of that goroutine, in debug mode
 
-	dog *watchdog
+	// For the watchdog. Within a turn the same task does not run twice, so the two say whether anything has moved.
+	turns atomic.Uint64
+	shown atomic.Pointer[task] // cur, but for callbacks only at times
+	dog   *watchdog
 }
 
 // Run runs body as the root scope of a new event loop, and returns when the body and all tasks of the loop have ended,

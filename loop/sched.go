@@ -19,17 +19,30 @@ type task struct {
 
 // Spawn implements sched.Scheduler, as do the methods below. They are not for users.
 func (l *Loop) Spawn(j sched.Job, direct bool) {
-	t := &task{job: j}
-	t.entry.task = t
 	l.tasks.Add(1)
 	if direct && l.eager {
 		if l.debug {
 			l.check("a spawn")
 		}
-		l.resume(t)
+		l.resume(l.newTask(j))
 		return
 	}
+	t := &task{job: j}
+	t.entry.task = t
 	l.push(&t.entry)
+}
+
+// newTask is for calls on the loop, which use the tasks again that have ended.
+func (l *Loop) newTask(j sched.Job) *task {
+	t := l.spare
+	if t == nil {
+		t = &task{}
+		t.entry.task = t
+	} else {
+		l.spare = nil
+	}
+	t.job = j
+	return t
 }
 
 // resume runs t until it waits or ends. An eager parent calls it in the middle of its own turn.
@@ -41,13 +54,23 @@ func (l *Loop) resume(t *task) {
 			t.co = l.pool.Get(t.job)
 		}
 	}
-	outer := l.cur.Load()
-	l.cur.Store(t)
-	if t.co.Resume() {
-		l.pool.Put(t.co)
-		l.tasks.Add(-1)
+	outer := l.cur
+	l.cur = t
+	l.shown.Store(t)
+	ended := t.co.Resume()
+	l.cur = outer
+	if outer != nil {
+		l.shown.Store(outer)
 	}
-	l.cur.Store(outer)
+	if !ended {
+		return
+	}
+	l.pool.Put(t.co)
+	l.tasks.Add(-1)
+	if outer != nil && !l.dog.looksAt(t) {
+		t.job, t.co = nil, nil
+		l.spare = t
+	}
 }
 
 // Park suspends the running task.
@@ -64,7 +87,7 @@ func (l *Loop) Park(p *sched.Parker, foreign context.Context) {
 
 // running returns the running task, which is about to wait.
 func (l *Loop) running(p *sched.Parker) *task {
-	t := l.cur.Load()
+	t := l.cur
 	if t == nil || l.debug {
 		op := "a wait"
 		if why := p.Why.Load(); why != nil {
@@ -87,7 +110,7 @@ func (l *Loop) Unpark(p *sched.Parker) {
 
 // Yield puts the running task at the end of the ready queue.
 func (l *Loop) Yield() {
-	t := l.cur.Load()
+	t := l.cur
 	if t == nil {
 		panic(l.misuse("Yield"))
 	}
@@ -101,8 +124,8 @@ func (l *Loop) Yield() {
 // Point does nothing: the loop switches where a task waits, and nowhere else.
 func (l *Loop) Point(sched.Op) {}
 
-// Now reads the clock.
-func (l *Loop) Now() time.Time { return time.Now() }
+// Now reads the clock: the monotonic one alone, which is twice as fast as both.
+func (l *Loop) Now() time.Time { return l.epoch.Add(time.Since(l.epoch)) }
 
 // After calls f on the loop after d.
 func (l *Loop) After(d time.Duration, f func()) sched.Timer {

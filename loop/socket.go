@@ -140,7 +140,7 @@ func (s *socket) ctx(op string) (context.Context, error) {
 			return nil, err
 		}
 	}
-	t := l.cur.Load()
+	t := l.cur
 	if t == nil {
 		return nil, errors.New(l.misuse(op))
 	}

@@ -6,21 +6,17 @@ import (
 
 // drive turns the loop until all its tasks have ended.
 //
-// A callback that calls runtime.Goexit takes this goroutine with it; then another one drives on.
+// What a callback or a timer calls may call runtime.Goexit, which takes this goroutine with it; then another one drives on.
 func (l *Loop) drive(ended chan struct{}) {
 	over := false
 	if l.debug {
 		l.gid = goroutineID()
 	}
 	defer func() {
-		switch {
-		case over:
-		case l.called != nil:
+		if l.fatal = recover(); l.fatal == nil && !over {
 			l.called = nil
 			go l.drive(ended)
 			return
-		default:
-			l.fatal = recover()
 		}
 		l.close()
 		close(ended)
@@ -48,16 +44,20 @@ func (l *Loop) turn() bool {
 		l.polled = false
 		l.expire()
 		l.todo = l.ready.take()
-	}
-	for l.todo != nil {
-		e := l.todo
-		l.todo = e.next
 		l.turns.Add(1)
+	}
+	e := l.todo
+	l.todo = nil
+	for e != nil {
+		next := e.next
 		if e.task != nil {
 			l.resume(e.task)
 		} else {
+			l.todo = next // for the goroutine that drives on if the callback ends this one
 			l.invoke(e.call)
+			l.todo = nil
 		}
+		e = next
 	}
 	return true
 }

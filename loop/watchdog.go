@@ -27,7 +27,8 @@ func (s Slow) String() string {
 type watchdog struct {
 	l       *Loop
 	dormant atomic.Bool
-	alarm   chan struct{} // capacity one; the loop is awake
+	looking atomic.Pointer[task] // what a report is about; the loop must not use it again
+	alarm   chan struct{}        // capacity one; the loop is awake
 	quit    chan struct{}
 	gone    chan struct{}
 }
@@ -59,6 +60,9 @@ func (d *watchdog) loopAwake() {
 	}
 }
 
+// looksAt is asked by the loop after it has gone on from t.
+func (d *watchdog) looksAt(t *task) bool { return d != nil && d.looking.Load() == t }
+
 func (d *watchdog) asleep() bool { return d.l.ready.head.Load() == &d.l.ready.asleep }
 
 func (d *watchdog) run() {
@@ -66,7 +70,7 @@ func (d *watchdog) run() {
 	period := max(d.l.slowAfter/4, time.Millisecond)
 	timer := time.NewTimer(period)
 	defer timer.Stop()
-	turn, since, told := d.l.turns.Load(), time.Now(), false
+	seen, since, told := d.look(), time.Now(), false
 	for {
 		select {
 		case <-timer.C:
@@ -86,24 +90,37 @@ func (d *watchdog) run() {
 			since, told = time.Now(), false
 		}
 		now := time.Now()
-		if n := d.l.turns.Load(); n != turn {
-			turn, since, told = n, now, false
+		if m := d.look(); m != seen {
+			seen, since, told = m, now, false
 		} else if held := now.Sub(since); held >= d.l.slowAfter && !told {
-			told = d.report(turn, held)
+			told = d.report(seen, held)
 		}
 		timer.Reset(period)
 	}
 }
 
-// report tells of what has held the loop since turn. It returns false if that has just ended.
-func (d *watchdog) report(turn uint64, held time.Duration) bool {
+// moment is where the loop is. Two that are equal mean that it has not moved.
+type moment struct {
+	turn uint64
+	task *task
+}
+
+func (d *watchdog) look() moment { return moment{d.l.turns.Load(), d.l.shown.Load()} }
+
+// report tells of what has held the loop since m. It returns false if that has just ended.
+func (d *watchdog) report(m moment, held time.Duration) bool {
 	s := Slow{Task: "a callback", For: held.Round(time.Millisecond)}
-	t := d.l.cur.Load()
+	t := m.task
+	d.looking.Store(t)
+	defer d.looking.Store(nil)
+	if d.look() != m {
+		return false
+	}
 	if t != nil {
 		s.Task = "task " + t.job.Path()
 	}
 	s.Stack = stackOf(d.l, t)
-	if d.l.turns.Load() != turn || d.asleep() {
+	if d.look() != m || d.asleep() {
 		return false
 	}
 	if d.l.onSlow != nil {
