@@ -47,7 +47,8 @@ func (r *resource) enter(ctx context.Context, op string) error {
 
 func (r *resource) bind(s sched.Scheduler) {
 	if p := r.sched.Load(); p == nil || *p != s {
-		r.sched.Store(&s)
+		last := s // only here is something to be allocated
+		r.sched.Store(&last)
 	}
 }
 

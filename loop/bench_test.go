@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"context"
+	"io"
 	"testing"
 	"time"
 
@@ -67,5 +68,33 @@ func BenchmarkTimersAddCancel(b *testing.B) {
 			*c = l.CallLater(time.Hour+time.Duration(i*104729%n)*time.Millisecond, func() {})
 		}
 		return nil
+	})
+}
+
+// A message from a task of the loop to another one and back.
+func BenchmarkEcho1KiB(b *testing.B) {
+	bench(b, func(ctx context.Context, g *braid.Group) error {
+		ln, err := loop.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
+		server := g.Go(func(ctx context.Context) error { return echo(ctx, ln) })
+		c, err := loop.Dial(ctx, "tcp", ln.Addr().String())
+		if err != nil {
+			return err
+		}
+		message, answer := make([]byte, 1024), make([]byte, 1024)
+		b.ResetTimer()
+		for range b.N {
+			if _, err := c.WriteContext(ctx, message); err != nil {
+				return err
+			}
+			if _, err := io.ReadFull(c, answer); err != nil {
+				return err
+			}
+		}
+		server.Cancel(nil)
+		return c.Close()
 	})
 }

@@ -61,19 +61,18 @@ func (c *Conn) ReadContext(ctx context.Context, p []byte) (n int, err error) {
 func (c *Conn) tryRead(p []byte) (int, error) {
 	s := &c.s
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.usable(&s.r); err != nil {
-		return 0, err
-	}
-	if s.r.ready {
-		n, err := s.t.read(p)
-		if err != errAgain {
-			return n, err
+	n, err := 0, s.usable(&s.r)
+	if err == nil {
+		if err = errAgain; s.r.ready {
+			n, err = s.t.read(p)
 		}
-		s.r.ready = false
+		if err == errAgain {
+			s.r.ready = false
+			s.r.event.Clear()
+		}
 	}
-	s.r.event.Clear()
-	return 0, errAgain
+	s.mu.Unlock()
+	return n, err
 }
 
 // Write writes all of p. See [Conn.WriteContext].
@@ -110,26 +109,21 @@ func (c *Conn) WriteContext(ctx context.Context, p []byte) (n int, err error) {
 func (c *Conn) tryWrite(p []byte) (n int, err error) {
 	s := &c.s
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.usable(&s.w); err != nil {
-		return 0, err
-	}
-	if s.w.ready {
-		for {
-			m, err := s.t.write(p[n:])
-			n += max(m, 0)
-			switch {
-			case err == nil && n < len(p):
-				continue
-			case err != errAgain:
-				return n, err
+	if err = s.usable(&s.w); err == nil {
+		if err = errAgain; s.w.ready {
+			for n, err = s.t.write(p); err == nil && n < len(p); {
+				var m int
+				m, err = s.t.write(p[n:])
+				n += m
 			}
+		}
+		if err == errAgain {
 			s.w.ready = false
-			break
+			s.w.event.Clear()
 		}
 	}
-	s.w.event.Clear()
-	return n, errAgain
+	s.mu.Unlock()
+	return n, err
 }
 
 // Close closes the connection. Calls that wait on it return net.ErrClosed. It may be called from any goroutine, and does not wait.

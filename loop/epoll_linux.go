@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -16,8 +17,16 @@ type epoll struct {
 	fd     int
 	wakeFD int // an eventfd; edge-triggered too, so nobody needs to read it
 
-	events [256]syscall.EpollEvent // of the loop alone
-	found  []readiness             // of the loop alone
+	// The loop waits for its epoll as goroutines wait for a socket: by way of Go's own poller.
+	// A system call that blocks was rejected: the runtime takes the processor away from it after some microseconds,
+	// and both that and its return cost more than the detour.
+	file    *os.File
+	waiting syscall.RawConn
+	limited bool // file has a deadline
+
+	events [256]syscall.EpollEvent // of the loop alone, as are
+	n      int                     // how many of them there are
+	found  []readiness             // and what they mean
 
 	mu     sync.Mutex
 	table  []*descriptor // by number
@@ -43,11 +52,17 @@ func newEpoll() (*epoll, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loop: epoll_create: %w", err)
 	}
-	ep := &epoll{fd: fd}
+	if err := syscall.SetNonblock(fd, true); err != nil { // so that package os takes it for one that can be polled
+		_ = syscall.Close(fd)
+		return nil, fmt.Errorf("loop: epoll: %w", err)
+	}
+	ep := &epoll{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	if ep.waiting, err = ep.file.SyscallConn(); err != nil {
+		return nil, discard(ep.file, fmt.Errorf("loop: epoll: %w", err))
+	}
 	r, _, errno := syscall.RawSyscall(syscall.SYS_EVENTFD2, 0, syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if errno != 0 {
-		_ = syscall.Close(fd)
-		return nil, fmt.Errorf("loop: eventfd: %w", errno)
+		return nil, discard(ep.file, fmt.Errorf("loop: eventfd: %w", errno))
 	}
 	ep.wakeFD = int(r)
 	if err := ep.register(ep.wakeFD, 0, syscall.EPOLLIN); err != nil {
@@ -65,10 +80,42 @@ func (ep *epoll) register(fd int, gen int32, flags uint32) error {
 	return nil
 }
 
-func (ep *epoll) poll(wait time.Duration) {
-	n := ep.wait(wait)
+// wait asks for events, and if there are none waits for some.
+func (ep *epoll) wait(d time.Duration) {
+	if ep.look(); ep.n > 0 || d == 0 {
+		return
+	}
+	if d > 0 || ep.limited {
+		var until time.Time
+		if d > 0 {
+			until = time.Now().Add(d)
+		}
+		ep.limited = d > 0
+		_ = ep.file.SetReadDeadline(until)
+	}
+	_ = ep.waiting.Read(ep.found1) // an error is the deadline
+}
+
+// look takes the events that are there. It never blocks, so it does not tell Go's scheduler that it might.
+func (ep *epoll) look() {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep.fd), uintptr(unsafe.Pointer(&ep.events[0])), uintptr(len(ep.events)), 0, 0, 0)
+	ep.n = int(n)
+	if errno != 0 {
+		ep.n = 0 // EINTR; nothing else can happen
+	}
+}
+
+func (ep *epoll) found1(uintptr) bool {
+	ep.look()
+	return ep.n > 0
+}
+
+func (ep *epoll) tell() {
+	if ep.n == 0 {
+		return
+	}
 	ep.mu.Lock()
-	for i := range n {
+	for i := range ep.n {
 		ev := &ep.events[i]
 		if int(ev.Fd) >= len(ep.table) {
 			continue
@@ -85,23 +132,6 @@ func (ep *epoll) poll(wait time.Duration) {
 	ep.found = ep.found[:0]
 }
 
-// wait returns how many events there are. Only a call that may really wait tells Go's scheduler so, which costs a little.
-func (ep *epoll) wait(wait time.Duration) int {
-	ms := -1
-	if wait >= 0 {
-		ms = int((wait + time.Millisecond - 1) / time.Millisecond) // rounded up: not before a timer is due
-	}
-	call := syscall.Syscall6
-	if ms == 0 {
-		call = syscall.RawSyscall6
-	}
-	n, _, errno := call(syscall.SYS_EPOLL_PWAIT, uintptr(ep.fd), uintptr(unsafe.Pointer(&ep.events[0])), uintptr(len(ep.events)), uintptr(ms), 0, 0)
-	if errno != 0 {
-		return 0 // EINTR; nothing else can happen
-	}
-	return int(n)
-}
-
 func (ep *epoll) wake() {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
@@ -116,7 +146,7 @@ func (ep *epoll) close() {
 	defer ep.mu.Unlock()
 	ep.closed = true
 	_ = syscall.Close(ep.wakeFD)
-	_ = syscall.Close(ep.fd)
+	_ = ep.file.Close()
 }
 
 func (ep *epoll) conn(c net.Conn) (transport, error)              { return ep.takeOver(c) }

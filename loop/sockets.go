@@ -8,10 +8,11 @@ import (
 
 // poller tells the sockets of a loop what is ready. Loops without one wait on a channel; see Loop.rest.
 type poller interface {
-	// poll signals the sockets that are ready, after waiting for one for at most wait, or for ever if wait is negative.
-	// The loop alone calls it.
-	poll(wait time.Duration)
-	// wake makes a poll that waits, or the next one, return at once. Any goroutine may call it, also after close.
+	// wait waits until something is ready, for at most d, or for ever if d is negative. The loop alone calls it,
+	// and then tell, which signals the sockets that are ready.
+	wait(d time.Duration)
+	tell()
+	// wake makes a wait that goes on, or the next one, return at once. Any goroutine may call it, also after close.
 	wake()
 	close()
 }

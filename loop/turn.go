@@ -39,7 +39,8 @@ func (l *Loop) turn() bool {
 			l.sleep()
 		}
 		if l.io != nil && !l.polled {
-			l.io.poll(0)
+			l.io.wait(0)
+			l.io.tell()
 		}
 		l.polled = false
 		l.expire()
@@ -89,16 +90,18 @@ func (l *Loop) sleep() {
 	if !l.ready.sleep() {
 		return
 	}
-	defer l.ready.awake()
 	wait := time.Duration(-1)
 	if next := l.timers.next.Load(); next != never {
 		wait = max(0, time.Duration(next-l.clock()))
 	}
 	if l.io != nil {
-		l.io.poll(wait)
+		l.io.wait(wait)
+		l.ready.awake() // before anything becomes ready, which would wake the loop again
+		l.io.tell()
 		l.polled = true
 	} else {
 		l.rest(wait)
+		l.ready.awake()
 	}
 	l.dog.loopAwake()
 }
