@@ -2,6 +2,7 @@ package template_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -35,7 +36,22 @@ func TestKill(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
+		wantWhole(t, path)
 		t.Logf("round %d: %d users acknowledged so far", round, len(acknowledged))
+	}
+}
+
+// wantWhole checks the database as SQLite itself does.
+func wantWhole(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var answer string
+	if err := db.QueryRow("PRAGMA integrity_check").Scan(&answer); err != nil || answer != "ok" {
+		t.Errorf("integrity_check: %q, %v", answer, err)
 	}
 }
 

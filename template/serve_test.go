@@ -1,11 +1,13 @@
 package template_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -125,6 +127,40 @@ func TestServe(t *testing.T) {
 		if !strings.Contains(line, "task=") || strings.Contains(line, "task=-") {
 			t.Error("a line without a task:", line)
 		}
+	}
+}
+
+// What net/http would answer by itself, or take without a limit.
+func TestRequestsOutOfTheOrdinary(t *testing.T) {
+	s := serve(t.Context(), t, time.Hour, "idle", idle)
+	for name, c := range map[string]struct {
+		request string
+		status  int
+	}{
+		"options of everything": {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusNotFound},
+		"a header of 100 kB":    {"GET /Ada HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 100_000) + "\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, c.request); err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != c.status {
+				t.Errorf("status %s, want %d", resp.Status, c.status)
+			}
+		})
+	}
+	s.stop.Set()
+	if err := s.end(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -21,7 +21,11 @@ const (
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 2 * time.Minute
 
-	// lastMoment is what cancelled requests have to tell their clients.
+	// maxHeader bounds the header's size, in bytes.
+	maxHeader = 64 << 10
+
+	// lastMoment is what answers have to leave the house when nothing else
+	// is to be done.
 	lastMoment = time.Second
 )
 
@@ -59,7 +63,7 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 			s.log.InfoContext(ctx, "draining", "requests", s.running())
 			return nil
 		})
-		return errors.Join(err, s.http.Shutdown(serving))
+		return errors.Join(err, s.close(serving))
 	})
 	return errors.Join(err, s.failed)
 }
@@ -67,6 +71,8 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 func (s *server) open(ctx context.Context, work, always *braid.Group) {
 	s.work = work
 	s.http.Handler = web.New(work, always, web.Parts{Users: s.db, Ping: s.db.Ping, Log: s.log, Stopping: &s.stopping})
+	s.http.DisableGeneralOptionsHandler = true // "OPTIONS *" is a request as others are
+	s.http.MaxHeaderBytes = maxHeader
 	s.http.ReadHeaderTimeout = headerTimeout
 	s.http.IdleTimeout = idleTimeout
 	s.http.ErrorLog = log.New(logWriter{ctx, s.log}, "", 0)
@@ -84,18 +90,26 @@ func (s *server) accept(context.Context) error {
 // running returns how many requests are under way.
 func (s *server) running() int { return s.work.Statistics().Running }
 
-// giveUp cancels the requests and waits a last moment for their answers to
-// leave. ctx gives values only.
+// close closes the listener and the connections. Answers that are on their way
+// have a last moment; connections on which nothing is under way, which
+// Shutdown would give up to 5 s to begin something, have no more than that.
+// ctx gives values only.
+func (s *server) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastMoment)
+	defer cancel()
+	if s.http.Shutdown(ctx) == nil {
+		return nil
+	}
+	return s.http.Close()
+}
+
+// giveUp cancels the requests and closes when their answers have left.
 func (s *server) giveUp(ctx context.Context) {
 	if s.work == nil { // it was not even up
 		return
 	}
 	s.work.Cancel(web.ErrGraceOver)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastMoment)
-	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
-		_ = s.http.Close()
-	}
+	_ = s.close(ctx)
 }
 
 // url is where a browser on this machine finds addr.

@@ -139,6 +139,32 @@ func TestStopFinishesRequests(t *testing.T) {
 	}
 }
 
+// Connections on which nothing is under way, such as a browser keeps in
+// reserve, and clients that dawdle over something that will not be done, hold
+// up nobody: the grace is for requests.
+func TestStopWaitsForRequestsOnly(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing":                     "",
+		"half of a header":            "GET /Ada HTTP/1.1\r\nHo",
+		"a body of the wrong type":    "POST /users HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n",
+		"an answer, and nothing more": "GET /Ada HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := startProcess(t, "--db", filepath.Join(t.TempDir(), "test.db"), "--grace", "4s")
+			dial(t, p).write(text)
+			last := dial(t, p) // was accepted after the one before
+			last.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+			if s := last.status(); s != http.StatusOK {
+				t.Errorf("status %d, want 200", s)
+			}
+			p.signal(syscall.SIGTERM)
+			if code := p.wait(); code != 0 {
+				t.Errorf("exit status %d, want 0", code)
+			}
+		})
+	}
+}
+
 func TestSecondSignal(t *testing.T) {
 	p := startProcess(t, "--db", filepath.Join(t.TempDir(), "test.db"), "--grace", "1h", "--heartbeat", "20ms")
 	beginDelay(t, p)
