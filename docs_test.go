@@ -136,9 +136,11 @@ func TestDocs_namedExamplesExist(t *testing.T) {
 	}
 }
 
-// Each row of a table with a column of Examples has one.
+// Each row of a table with a column of Examples has some, and what it names of braid is in them.
 func TestDocs_rowsHaveExamples(t *testing.T) {
-	link := regexp.MustCompile(`\[` + "`?" + `Example\w*` + "`?" + `\]\(`)
+	s := mustLoad(t)
+	link := regexp.MustCompile(`\[` + "`?" + `(Example\w*)` + "`?" + `\]\(`)
+	name := regexp.MustCompile("(?:`|\\b(?:braid|task|portal|[a-z])\\.)([A-Z]\\w+)") // of braid, or a method
 	rows := 0
 	for _, guide := range guides {
 		in := false
@@ -150,8 +152,26 @@ func TestDocs_rowsHaveExamples(t *testing.T) {
 				in = true
 			case in && !strings.HasPrefix(line.text, "|-"):
 				rows++
-				if !link.MatchString(line.text) {
+				shown := make(map[string]bool)
+				for _, m := range link.FindAllStringSubmatch(line.text, -1) {
+					ex, ok := s.examples[m[1]]
+					if !ok {
+						continue // TestDocs_namedExamplesExist says so
+					}
+					ast.Inspect(ex.decl, func(n ast.Node) bool {
+						if id, ok := n.(*ast.Ident); ok {
+							shown[strings.TrimPrefix(id.Name, "New")] = true // what makes an X shows X
+						}
+						return true
+					})
+				}
+				if len(shown) == 0 {
 					t.Errorf("%s:%d: this row links to no Example: %s", guide, line.number, line.text)
+				}
+				for _, m := range name.FindAllStringSubmatch(strings.Split(line.text, " | ")[1], -1) {
+					if !shown[strings.TrimPrefix(m[1], "New")] {
+						t.Errorf("%s:%d: no Example of this row uses %s: %s", guide, line.number, m[1], line.text)
+					}
 				}
 			}
 		}
