@@ -33,7 +33,8 @@ func Map[In, Out any](ctx context.Context, src iter.Seq2[In, error], n int,
 	return mapped(ctx, "Map", src, n, entryOf(fn), true, fn)
 }
 
-// MapUnordered is [Map] with the results in the order in which they are ready. An error ends the stream when it comes.
+// MapUnordered is [Map] with the results in the order in which they are ready.
+// An error of fn ends the stream when it comes, one of src when the calls before it have ended.
 func MapUnordered[In, Out any](ctx context.Context, src iter.Seq2[In, error], n int,
 	fn func(context.Context, In) (Out, error),
 ) iter.Seq2[Out, error] {

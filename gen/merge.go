@@ -71,7 +71,7 @@ func FlatMap[In, Out any](ctx context.Context, src iter.Seq2[In, error], n int,
 }
 
 // FlatMapUnordered is [FlatMap] with the elements in the order in which they come.
-// An error ends the stream when it comes. At most n elements wait for the loop, beside one in the hand of each stream.
+// An error of one of the streams ends it when it comes, one of src when the streams before it have ended. At most n elements wait for the loop, beside one in the hand of each stream.
 func FlatMapUnordered[In, Out any](ctx context.Context, src iter.Seq2[In, error], n int,
 	fn func(context.Context, In) iter.Seq2[Out, error],
 ) iter.Seq2[Out, error] {
@@ -107,15 +107,14 @@ func together[In, Out any](ctx context.Context, scope, name string, src iter.Seq
 			open := braid.NewSemaphore(int64(n))
 			out := braid.NewQueue[item[Out]](n)
 			source := out.Producer()
+			var failure error // of src; it comes when the streams that are open have ended
 			g.Go(func(ctx context.Context) (last error) {
 				defer source.Close()
 				read(ctx, src, func(v In, err error) bool {
-					if err != nil && ctx.Err() != nil {
-						last = err
-						return false
-					}
 					if err != nil {
-						last = out.Put(ctx, item[Out]{err: err})
+						if failure = err; ctx.Err() != nil {
+							last = err // there is nobody to hand it to any more
+						}
 						return false
 					}
 					if last = open.Acquire(ctx, 1); last != nil {
@@ -131,7 +130,10 @@ func together[In, Out any](ctx context.Context, scope, name string, src iter.Seq
 				})
 				return last
 			}, braid.Name("read"))
-			_, err := drain(ctx, out, emit)
+			more, err := drain(ctx, out, emit)
+			if more {
+				return failure
+			}
 			return err
 		})
 	}

@@ -103,6 +103,7 @@ func nameOf(pc uintptr) string {
 	if f == nil {
 		return "unknown"
 	}
-	name, _, _ := strings.Cut(f.Name(), "[")
-	return name[strings.LastIndexByte(name, '/')+1:]
+	head, args, _ := strings.Cut(f.Name(), "[") // type arguments may hold slashes
+	_, tail, _ := strings.Cut(args, "]")
+	return strings.TrimSuffix(head[strings.LastIndexByte(head, '/')+1:]+tail, "-fm")
 }
