@@ -41,7 +41,7 @@ func (l *Loop) CallSoonThreadsafe(fn func()) *Callback {
 
 // CallLater calls fn after d, as [Loop.CallAt] does.
 func (l *Loop) CallLater(d time.Duration, fn func()) *Callback {
-	return l.callAt("CallLater", l.clock()+int64(d), fn)
+	return l.callAt("CallLater", after(l.clock(), d), fn)
 }
 
 // CallAt calls fn when the loop's clock has reached when. Callbacks with the same time are called in the order in which they were made.

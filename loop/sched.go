@@ -130,7 +130,7 @@ func (l *Loop) Now() time.Time { return l.epoch.Add(time.Since(l.epoch)) }
 // After calls f on the loop after d.
 func (l *Loop) After(d time.Duration, f func()) sched.Timer {
 	t := &timer{f: f}
-	l.arm(l.clock()+int64(d), t)
+	l.arm(after(l.clock(), d), t)
 	return t
 }
 

@@ -3,6 +3,7 @@ package loop
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // timer is a call that is due at a time. It implements sched.Timer.
@@ -61,6 +62,14 @@ const (
 )
 
 func (ts *timers) init() { ts.next.Store(never) }
+
+// after is the time d after now. What does not fit is never.
+func after(now int64, d time.Duration) int64 {
+	if when := now + int64(d); d < 0 || when >= now {
+		return when
+	}
+	return never
+}
 
 // add makes t due at when, and reports whether it is the first that is due.
 func (ts *timers) add(when int64, t *timer) (first bool) {
