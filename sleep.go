@@ -22,6 +22,13 @@ func Yield(ctx context.Context) error {
 	if err := enter(ctx, "braid.Yield", nil); err != nil {
 		return err
 	}
+	if n, ok := ctx.(*node); ok && n.link.sched != nil { // the common case, where little is enough
+		n.link.sched.Yield()
+		if rec := n.cancelled(); rec != nil {
+			return rec.cause
+		}
+		return nil
+	}
 	if s := schedOf(ctx); s != nil {
 		s.Yield()
 	} else {
@@ -66,6 +73,9 @@ var sleeping = &sched.Wait{Op: "braid.Sleep"}
 func Every(ctx context.Context, period time.Duration, fn func(context.Context) error) error {
 	if period <= 0 {
 		panic(fmt.Sprintf("braid: Every(%v): the period must be positive", period))
+	}
+	if fn == nil {
+		panic("braid: Every needs a function; the one given is nil")
 	}
 	next := Time(ctx).Add(period)
 	for {

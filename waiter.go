@@ -72,15 +72,17 @@ func (w *waiter) unpark() {
 // why is shown to tools meanwhile.
 func (w *waiter) wait(ctx context.Context, why *sched.Wait) error {
 	w.parker.Why.Store(why)
-	err := w.waitCtx(ctx)
+	var err error
+	if n, exact := resolve(ctx); n != nil && (exact || follows(ctx, n)) { // no call in between: each is stack of a waiting task
+		err = w.waitNode(n)
+	} else {
+		err = w.waitForeign(ctx)
+	}
 	w.parker.Why.Store(nil)
 	return err
 }
 
-func (w *waiter) waitCtx(ctx context.Context) error {
-	if n, exact := resolve(ctx); n != nil && (exact || follows(ctx, n)) {
-		return w.waitNode(n)
-	}
+func (w *waiter) waitForeign(ctx context.Context) error {
 	foreign := ctx
 	if ctx.Done() == nil {
 		foreign = nil

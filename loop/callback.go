@@ -20,7 +20,6 @@ type Callback struct {
 	state atomic.Uint32
 
 	loop  *Loop // nil for callbacks that are called soon
-	when  int64 // on the loop's clock
 	timer timer
 }
 
@@ -55,7 +54,7 @@ func (l *Loop) callAt(op string, when int64, fn func()) *Callback {
 		l.check(op)
 	}
 	c := newCallback(op, fn)
-	c.loop, c.when = l, when
+	c.loop = l
 	c.timer.call = c
 	l.arm(when, &c.timer)
 	return c
@@ -90,7 +89,7 @@ func (c *Callback) When() time.Time {
 	if c.loop == nil {
 		return time.Time{}
 	}
-	return c.loop.epoch.Add(time.Duration(c.when))
+	return c.loop.epoch.Add(time.Duration(c.timer.when))
 }
 
 // invoke calls c's function unless it has been cancelled.

@@ -20,9 +20,9 @@ type Conn struct {
 	local  net.Addr // nil until asked for
 }
 
-func newConn(l *Loop, network string, t transport, local, remote net.Addr) *Conn {
+func newConn(l *Loop, t transport, local, remote net.Addr) *Conn {
 	c := &Conn{remote: remote, local: local}
-	c.s.init(l, network, t)
+	c.s.init(l, t)
 	return c
 }
 
@@ -51,7 +51,7 @@ func (c *Conn) ReadContext(ctx context.Context, p []byte) (n int, err error) {
 		if err != errAgain {
 			return n, c.err("read", err)
 		}
-		if err := c.s.r.await(ctx); err != nil {
+		if err := c.s.r.event.Wait(ctx); err != nil {
 			return 0, c.err("read", err)
 		}
 	}
@@ -100,7 +100,7 @@ func (c *Conn) WriteContext(ctx context.Context, p []byte) (n int, err error) {
 		if err != errAgain {
 			return n, c.err("write", err)
 		}
-		if err := c.s.w.await(ctx); err != nil {
+		if err := c.s.w.event.Wait(ctx); err != nil {
 			return n, c.err("write", err)
 		}
 	}
@@ -181,11 +181,14 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 // WithContext returns a net.Conn that is c with reads and writes that obey ctx, for code that takes a net.Conn inside a time limit.
 func (c *Conn) WithContext(ctx context.Context) net.Conn { return &boundConn{c, ctx} }
 
+// err gives err its form.
+//
+//go:noinline // to keep the frames of ReadContext and WriteContext small: they are stack of every waiting task
 func (c *Conn) err(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return c.s.opError(op, c.local, c.remote, err)
+	return opError(op, c.local, c.remote, err)
 }
 
 type boundConn struct {

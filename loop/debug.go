@@ -9,11 +9,22 @@ import (
 )
 
 // debugJob is a task's job that first notes its goroutine.
-type debugJob struct{ t *task }
+type debugJob struct {
+	l *Loop
+	t *task
+}
 
 func (d *debugJob) Run() {
-	d.t.gid = goroutineID()
+	d.l.goroutines.Store(d.t, goroutineID())
+	defer d.l.goroutines.Delete(d.t)
 	d.t.job.Run()
+}
+
+// goroutine returns where t runs.
+func (l *Loop) goroutine(t *task) string {
+	id, _ := l.goroutines.Load(t)
+	s, _ := id.(string)
+	return s
 }
 
 // check panics unless the calling goroutine is the one of the running task.
@@ -31,14 +42,14 @@ func (l *Loop) foreign(op string) error {
 	me := goroutineID()
 	t := l.cur
 	switch {
-	case t != nil && t.gid == me:
+	case t != nil && l.goroutine(t) == me:
 		return nil
 	case t == nil && (l.called != nil || me == l.gid):
 		return nil // a callback
 	case t == nil:
 		return fmt.Errorf("loop: %s on goroutine %s, while the loop %s waits on goroutine %s: other goroutines come in through a braid.Portal or CallSoonThreadsafe", op, me, l.name(), l.gid)
 	default:
-		return fmt.Errorf("loop: %s on goroutine %s, while task %s of the loop runs on goroutine %s: other goroutines come in through a braid.Portal or CallSoonThreadsafe", op, me, t.job.Path(), t.gid)
+		return fmt.Errorf("loop: %s on goroutine %s, while task %s of the loop runs on goroutine %s: other goroutines come in through a braid.Portal or CallSoonThreadsafe", op, me, t.job.Path(), l.goroutine(t))
 	}
 }
 

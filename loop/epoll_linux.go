@@ -238,6 +238,18 @@ func (ep *epoll) enter(d *descriptor) error {
 	return ep.register(d.fd, d.gen, syscall.EPOLLIN|syscall.EPOLLOUT|syscall.EPOLLRDHUP)
 }
 
+func (ep *epoll) sockets() []*socket {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	var open []*socket
+	for _, d := range ep.table {
+		if d != nil {
+			open = append(open, d.s)
+		}
+	}
+	return open
+}
+
 // leave takes d out of the table, before its number can be used again. Closing it takes it out of epoll.
 func (ep *epoll) leave(d *descriptor) {
 	ep.mu.Lock()

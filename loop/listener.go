@@ -47,7 +47,7 @@ func (ln *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
 		})
 		if err == nil {
 			ln.busy = 0
-			c := newConn(ln.s.loop, ln.s.net, t, nil, remote)
+			c := newConn(ln.s.loop, t, nil, remote)
 			if err := ln.s.loop.adopt(&c.s); err != nil {
 				return nil, ln.err("accept", err)
 			}
@@ -82,5 +82,5 @@ func (ln *Listener) SetDeadline(t time.Time) error {
 }
 
 func (ln *Listener) err(op string, err error) error {
-	return ln.s.opError(op, nil, ln.addr, err)
+	return opError(op, nil, ln.addr, err)
 }

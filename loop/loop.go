@@ -39,7 +39,7 @@ type Loop struct {
 	opening *braid.Limiter // of calls that open sockets
 	sockets struct {
 		mu      sync.Mutex
-		open    map[*socket]struct{}
+		open    map[*socket]struct{} // but for those that the poller knows
 		over    bool
 		helpers sync.WaitGroup
 	}
@@ -54,6 +54,8 @@ type Loop struct {
 	polled bool   // descriptors have been looked at since the last turn
 	fatal  any    // a panic of the loop itself
 	gid    string // of that goroutine, in debug mode
+
+	goroutines sync.Map // of the tasks, in debug mode: *task to string
 
 	// For the watchdog. Within a turn the same task does not run twice, so the two say whether anything has moved.
 	turns atomic.Uint64

@@ -40,7 +40,7 @@ func (d *Dialer) Dial(ctx context.Context, network, address string) (*Conn, erro
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: remote, Err: err}
 	}
-	c := newConn(l, network, t, local, remote)
+	c := newConn(l, t, local, remote)
 	if err := l.adopt(&c.s); err != nil {
 		return nil, c.err("dial", err)
 	}
@@ -79,7 +79,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: ln.addr, Err: err}
 	}
 	ln.clean = clean
-	ln.s.init(l, network, t)
+	ln.s.init(l, t)
 	if err := l.adopt(&ln.s); err != nil {
 		return nil, ln.err("listen", err)
 	}
@@ -114,7 +114,7 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: c.addr, Err: err}
 	}
-	c.s.init(l, network, t)
+	c.s.init(l, t)
 	if err := l.adopt(&c.s); err != nil {
 		return nil, c.err("listen", nil, err)
 	}

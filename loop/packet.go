@@ -86,5 +86,5 @@ func (c *PacketConn) SetWriteDeadline(t time.Time) error {
 }
 
 func (c *PacketConn) err(op string, to net.Addr, err error) error {
-	return c.s.opError(op, c.addr, to, err)
+	return opError(op, c.addr, to, err)
 }

@@ -61,7 +61,7 @@ const (
 func (t *netTransport) start(s *socket) error {
 	t.s = s
 	s.readable() // so that the first call starts a goroutine
-	return nil
+	return t.l.remember(s)
 }
 
 func (t *netTransport) localAddr() net.Addr { return t.local }
@@ -231,6 +231,7 @@ func shutWrite(c net.Conn) error {
 
 // close lets what has been written go out first, as a system does that has it in its buffers. The end of the loop does not wait for it.
 func (t *netTransport) close() error {
+	t.l.forget(t.s)
 	if c := t.in.conn; c != nil {
 		_ = c.Close()
 	}

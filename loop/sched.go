@@ -14,7 +14,6 @@ type task struct {
 	entry
 	job sched.Job
 	co  *coro.Coroutine // nil until the task is first resumed
-	gid string          // of its goroutine, in debug mode
 }
 
 // Spawn implements sched.Scheduler, as do the methods below. They are not for users.
@@ -49,7 +48,7 @@ func (l *Loop) newTask(j sched.Job) *task {
 func (l *Loop) resume(t *task) {
 	if t.co == nil {
 		if l.debug {
-			t.co = l.pool.Get(&debugJob{t})
+			t.co = l.pool.Get(&debugJob{l, t})
 		} else {
 			t.co = l.pool.Get(t.job)
 		}
@@ -75,30 +74,37 @@ func (l *Loop) resume(t *task) {
 
 // Park suspends the running task.
 func (l *Loop) Park(p *sched.Parker, foreign context.Context) {
-	t := l.running(p)
-	if !p.Block(t) {
-		return
+	t := l.cur
+	if t == nil || l.debug {
+		l.checkPark(p)
 	}
-	if foreign != nil {
-		defer context.AfterFunc(foreign, func() { l.Unpark(p) })()
+	switch {
+	case !p.Block(t):
+	case foreign != nil:
+		l.parkUnder(foreign, p, t)
+	default:
+		t.co.Suspend()
 	}
+}
+
+// parkUnder is Park of a call that also waits for a context.
+//
+//go:noinline // to keep the frame of Park small: it is stack of every waiting task
+func (l *Loop) parkUnder(foreign context.Context, p *sched.Parker, t *task) {
+	defer context.AfterFunc(foreign, func() { l.Unpark(p) })()
 	t.co.Suspend()
 }
 
-// running returns the running task, which is about to wait.
-func (l *Loop) running(p *sched.Parker) *task {
-	t := l.cur
-	if t == nil || l.debug {
-		op := "a wait"
-		if why := p.Why.Load(); why != nil {
-			op = why.String()
-		}
-		if t == nil {
-			panic(l.misuse(op))
-		}
-		l.check(op)
+// checkPark panics if it is not a task that is about to wait.
+func (l *Loop) checkPark(p *sched.Parker) {
+	op := "a wait"
+	if why := p.Why.Load(); why != nil {
+		op = why.String()
 	}
-	return t
+	if l.cur == nil {
+		panic(l.misuse(op))
+	}
+	l.check(op)
 }
 
 // Unpark makes a parked task ready.
@@ -136,6 +142,7 @@ func (l *Loop) After(d time.Duration, f func()) sched.Timer {
 
 // arm makes t due at a time of the loop's clock.
 func (l *Loop) arm(when int64, t *timer) {
+	t.when = when
 	if l.timers.add(when, t) && l.ready.poke() {
 		l.wake()
 	}

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"context"
 	"os"
 	"sync"
 	"time"
@@ -12,13 +11,12 @@ import (
 // side is one direction of a connection: whether something can be done now, who waits until it can, and until when.
 // The owner's mutex guards all but event.
 type side struct {
-	ready bool
-	event braid.Event // set when a waiting call should look again
+	ready   bool
+	expired bool
+	event   braid.Event // set when a waiting call should look again
 
-	deadline time.Time // zero for none
-	expired  bool
+	deadline int64  // on the loop's clock; never if there is none
 	timer    *timer // pending, for the deadline or an earlier one
-	due      int64  // when timer is due
 }
 
 // wake makes waiting calls look again.
@@ -36,18 +34,18 @@ func (s *side) err() error {
 //
 // Servers move deadlines with every message, so a timer that is due too early stays: when it fires it looks for itself.
 func (s *side) limit(l *Loop, mu *sync.Mutex, t time.Time) {
-	s.deadline, s.expired = t, false
-	if t.IsZero() {
+	s.expired = false
+	if s.deadline = never; t.IsZero() {
 		return
 	}
 	when := int64(t.Sub(l.epoch))
-	if when <= l.clock() {
+	if s.deadline = when; when <= l.clock() {
 		s.expired = true
 		s.wake()
 		return
 	}
 	if s.timer != nil {
-		if s.due <= when {
+		if s.timer.when <= when {
 			return
 		}
 		s.timer.Stop()
@@ -64,17 +62,17 @@ func (s *side) arm(l *Loop, mu *sync.Mutex, when int64) {
 			return
 		}
 		s.timer = nil
-		if s.deadline.IsZero() {
+		switch when := s.deadline; {
+		case when == never:
 			return
-		}
-		if when := int64(s.deadline.Sub(l.epoch)); when > l.clock() {
+		case when > l.clock():
 			s.arm(l, mu, when)
 			return
 		}
 		s.expired = true
 		s.wake()
 	}
-	s.timer, s.due = t, when
+	s.timer = t
 	l.arm(when, t)
 }
 
@@ -85,6 +83,3 @@ func (s *side) disarm() {
 		s.timer = nil
 	}
 }
-
-// await waits until the side should be looked at again. The caller has cleared the event while it held the mutex.
-func (s *side) await(ctx context.Context) error { return s.event.Wait(ctx) }

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -40,7 +41,6 @@ type transport interface {
 // socket is what connections, listeners and packet connections have in common.
 type socket struct {
 	loop *Loop
-	net  string // the network, for errors
 	t    transport
 
 	mu     sync.Mutex // guards all below; never held while a task waits
@@ -48,11 +48,10 @@ type socket struct {
 	closed error // why; nil while open
 }
 
-func (s *socket) init(l *Loop, network string, t transport) {
-	s.loop, s.net, s.t = l, network, t
+func (s *socket) init(l *Loop, t transport) {
+	s.loop, s.t = l, t
 	s.w.ready = true
-	s.r.event.SetName("read")
-	s.w.event.SetName("write")
+	s.r.deadline, s.w.deadline = never, never
 }
 
 // readable and writable are called by the transport, on any goroutine, when it is worth trying again.
@@ -79,7 +78,7 @@ func (s *socket) do(ctx context.Context, d *side, f func() error) error {
 		if err != errAgain {
 			return err
 		}
-		if err := d.await(ctx); err != nil {
+		if err := d.event.Wait(ctx); err != nil {
 			return err
 		}
 	}
@@ -125,7 +124,6 @@ func (s *socket) end(why error) error {
 	s.r.wake()
 	s.w.wake()
 	s.mu.Unlock()
-	s.loop.forget(s)
 	return err
 }
 
@@ -148,11 +146,15 @@ func (s *socket) ctx(op string) (context.Context, error) {
 }
 
 // opError gives err the form that users of package net know. io.EOF stays as it is.
-func (s *socket) opError(op string, local, remote net.Addr, err error) error {
+func opError(op string, local, remote net.Addr, err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	return &net.OpError{Op: op, Net: s.net, Source: local, Addr: remote, Err: err}
+	e := &net.OpError{Op: op, Source: local, Addr: remote, Err: err}
+	if a := cmp.Or(remote, local); a != nil {
+		e.Net = a.Network()
+	}
+	return e
 }
 
 func (s *socket) setDeadline(read, write bool, t time.Time) error {

@@ -14,26 +14,31 @@ type poller interface {
 	tell()
 	// wake makes a wait that goes on, or the next one, return at once. Any goroutine may call it, also after close.
 	wake()
+	// sockets returns those that are open.
+	sockets() []*socket
 	close()
 }
 
 // adopt makes s a socket of the loop, which closes it at its end.
 func (l *Loop) adopt(s *socket) error {
+	if err := s.t.start(s); err != nil {
+		_ = s.end(err)
+		return err
+	}
+	return nil
+}
+
+// remember is for transports that no poller knows. It returns an error if the loop has ended.
+func (l *Loop) remember(s *socket) error {
 	l.sockets.mu.Lock()
+	defer l.sockets.mu.Unlock()
 	if l.sockets.over {
-		l.sockets.mu.Unlock()
-		_ = s.t.close()
 		return errLoopEnded
 	}
 	if l.sockets.open == nil {
 		l.sockets.open = make(map[*socket]struct{})
 	}
 	l.sockets.open[s] = struct{}{}
-	l.sockets.mu.Unlock()
-	if err := s.t.start(s); err != nil {
-		_ = s.end(err)
-		return err
-	}
 	return nil
 }
 
@@ -52,6 +57,11 @@ func (l *Loop) closeSockets() {
 	l.sockets.mu.Unlock()
 	for s := range open {
 		_ = s.end(errLoopEnded)
+	}
+	if l.io != nil {
+		for _, s := range l.io.sockets() {
+			_ = s.end(errLoopEnded)
+		}
 	}
 	l.sockets.helpers.Wait()
 }

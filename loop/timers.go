@@ -10,6 +10,7 @@ import (
 type timer struct {
 	f     func()
 	call  *Callback     // or what to make ready
+	when  int64         // written before it is shared
 	state atomic.Uint32 // see below
 	of    *timers
 }
