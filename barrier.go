@@ -39,6 +39,9 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	if err := b.enter(ctx, "barrier.Wait"); err != nil {
 		return 0, err
 	}
+	if b.parties == 0 {
+		panic("braid: Barrier.Wait at a barrier without parties: make it with NewBarrier")
+	}
 	b.mu.Lock()
 	if b.broken {
 		b.mu.Unlock()

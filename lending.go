@@ -14,7 +14,7 @@ import (
 // So a task has its slot back only when nobody in it waits for the group any more; whoever goes on before that goes on without.
 //
 // A free slot goes first to a task whose wait is over, then to the tasks that have not started.
-// What ends a wait says so under the lock under which it then leaves the group, so its own slot goes to the waiter.
+// What ends a wait says so under the group's lock before it leaves the group, so its own slot goes to the waiter.
 
 // lending is a task that has lent its slot. Its group's node.mu guards it.
 type lending struct {
@@ -72,7 +72,8 @@ func (g *Group) around(me *Handle) *Handle {
 
 // lend gives up the slot of a task of g that is about to wait for something only g can bring, and returns that task:
 // it is me, or the task of g inside which me runs. It returns nil if there is none. restore takes the slot back.
-func (g *Group) lend(me *Handle) *Handle {
+// w is the caller's place in line, if it has joined one: it may have been served meanwhile, and then nothing is lent.
+func (g *Group) lend(me *Handle, w *waiter) *Handle {
 	if g == nil || g.limit == 0 {
 		return nil
 	}
@@ -81,11 +82,11 @@ func (g *Group) lend(me *Handle) *Handle {
 	}
 	g.node.mu.Lock()
 	l := g.lendings[me]
+	if w != nil && w.granted.Load() || l == nil && !me.node.slot {
+		g.node.mu.Unlock()
+		return nil
+	}
 	if l == nil {
-		if !me.node.slot {
-			g.node.mu.Unlock()
-			return nil
-		}
 		if g.lendings == nil {
 			g.lendings = make(map[*Handle]*lending)
 		}
@@ -108,9 +109,9 @@ func (g *Group) lend(me *Handle) *Handle {
 }
 
 // comeBack says that w has what it waits for. If nothing else is waited for inside its task, that has the next free slot.
-// node.mu is held.
+// node.mu is held, unless g has no limit.
 func (g *Group) comeBack(w *waiter) {
-	if len(g.lendings) == 0 || w.home == nil {
+	if g.limit == 0 || len(g.lendings) == 0 || w.home == nil {
 		return
 	}
 	if l := g.lendings[g.around(w.home)]; l != nil && l.waits == 1 && !l.task.node.slot {

@@ -67,6 +67,10 @@ func (l *Limiter) AcquireFor(ctx context.Context, borrower any) error {
 func (l *Limiter) acquire(ctx context.Context, b any) error {
 	checkBorrower(b)
 	l.mu.Lock()
+	if l.total == 0 {
+		l.mu.Unlock()
+		panic("braid: Limiter.Acquire on a limiter without tokens: make it with NewLimiter")
+	}
 	if _, known := l.borrowers[b]; known {
 		l.mu.Unlock()
 		return fmt.Errorf("braid: %s holds or awaits a token of limiter %q already; a borrower can hold one token at a time", borrowerName(b), l.Name())

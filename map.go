@@ -18,7 +18,7 @@ import (
 //
 // Map panics if n < 1.
 func Map[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
-	checkWorkers("Map", n)
+	checkMap("Map", n, seq == nil || fn == nil)
 	return stream(ctx, "map", func(g *Group) func(context.Context) (result[Out], error) {
 		places := NewQueue[*Promise[result[Out]]](Unbounded)
 		window := NewSemaphore(2 * int64(n))
@@ -43,7 +43,7 @@ func Map[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(cont
 
 // MapUnordered is [Map] with the results in the order in which they are ready.
 func MapUnordered[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
-	checkWorkers("MapUnordered", n)
+	checkMap("MapUnordered", n, seq == nil || fn == nil)
 	return stream(ctx, "map", func(g *Group) func(context.Context) (result[Out], error) {
 		out := NewQueue[result[Out]](Unbounded)
 		window := NewSemaphore(2 * int64(n))
@@ -67,9 +67,12 @@ func MapUnordered[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn 
 	})
 }
 
-func checkWorkers(op string, n int) {
+func checkMap(op string, n int, missing bool) {
 	if n < 1 {
 		panic(fmt.Sprintf("braid: %s with n = %d: at least one call must be allowed to run", op, n))
+	}
+	if missing {
+		panic(fmt.Sprintf("braid: %s needs a sequence and a function; one of those given is nil", op))
 	}
 }
 

@@ -12,7 +12,13 @@ type Portal struct {
 }
 
 // NewPortal returns a portal into g.
-func NewPortal(g *Group) *Portal { return &Portal{group: g} }
+// It panics if g is nil.
+func NewPortal(g *Group) *Portal {
+	if g == nil {
+		panic("braid: NewPortal(nil): a portal needs the group into which it leads")
+	}
+	return &Portal{group: g}
+}
 
 // Submit starts fn as a task of the portal's group and returns a future of its result. It never blocks;
 // in a limited group the task waits for a slot. [Future.Cancel] cancels it.
@@ -33,8 +39,7 @@ func Submit[T any](p *Portal, fn func(context.Context) (T, error), opts ...TaskO
 	}
 	h.ask().apart = true
 	h.extra.report = func(err error) bool {
-		f.awaited(p.group)
-		f.settle(value, err)
+		f.bring(p.group, value, err)
 		return true
 	}
 	for _, o := range opts {
@@ -71,7 +76,7 @@ func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ..
 	if g.limit > 0 || !h.node.inline {
 		h.fn = unlessDone(ctx, h.fn) // some time may pass
 	}
-	lender := g.lend(Current(ctx)) // for all of the call: fn needs the slot if me is in the same group
+	lender := g.lend(Current(ctx), nil) // for all of the call: fn needs the slot if me is in the same group
 	defer g.restore(ctx, lender)
 
 	t.below(ctx, g)

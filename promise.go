@@ -48,24 +48,29 @@ type Future[T any] struct {
 	task *Handle // that brings the value; nil for the future of a promise
 }
 
-// awaited tells g, whose task brings the value, that those who wait have what they wait for.
-func (f *Future[T]) awaited(g *Group) {
-	if g.limit == 0 {
-		return
+func (f *Future[T]) settle(v T, err error) bool {
+	f.point("promise.Settle")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.settleLocked(v, err)
+}
+
+// bring is settle by a task of g.
+func (f *Future[T]) bring(g *Group, v T, err error) {
+	f.point("promise.Settle")
+	if g.limit > 0 {
+		g.node.mu.Lock()
+		defer g.node.mu.Unlock()
 	}
-	g.node.mu.Lock()
-	defer g.node.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for w := f.waiters.head; w != nil; w = w.next {
 		g.comeBack(w)
 	}
+	f.settleLocked(v, err)
 }
 
-func (f *Future[T]) settle(v T, err error) bool {
-	f.point("promise.Settle")
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (f *Future[T]) settleLocked(v T, err error) bool {
 	if f.settled {
 		return false
 	}
@@ -95,24 +100,19 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		f.mu.Unlock()
 		return f.value, f.err
 	}
-	if f.task != nil {
-		me := Current(ctx)
-		if me == f.task {
-			f.mu.Unlock()
-			return zero, ErrSelfDeadlock
-		}
-		f.mu.Unlock() // lend wakes others
-		lender := f.task.group.lend(me)
-		defer f.task.group.restore(ctx, lender)
-		f.mu.Lock()
-		if f.settled {
-			f.mu.Unlock()
-			return f.value, f.err
-		}
+	me := Current(ctx)
+	if f.task != nil && me == f.task {
+		f.mu.Unlock()
+		return zero, ErrSelfDeadlock
 	}
 	w := newWaiter(ctx)
 	f.waiters.push(w)
 	f.mu.Unlock()
+	if f.task != nil {
+		g := f.task.group
+		lender := g.lend(me, w)
+		defer g.restore(ctx, lender)
+	}
 	defer w.release()
 	if err := w.wait(ctx, f.why("future", "future.Wait")); err != nil {
 		f.mu.Lock()

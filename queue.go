@@ -61,7 +61,10 @@ func NewPriorityQueue[T any](capacity int, less func(a, b T) bool) *Queue[T] {
 	if less == nil {
 		panic("braid: NewPriorityQueue needs a function that compares items; the one given is nil")
 	}
-	return newQueue[T](capacity, &priority[T]{less: less})
+	items := &priority[T]{less: less}
+	q := newQueue[T](capacity, items)
+	items.mu = &q.mu
+	return q
 }
 
 func newQueue[T any](capacity int, items store[T]) *Queue[T] {
@@ -158,7 +161,8 @@ func (q *Queue[T]) accept(v T) (wake *waiter, ok bool) {
 		if q.items.len() >= q.capacity || q.putters.head != nil {
 			return nil, false
 		}
-		q.items.push(v, q.number())
+		q.items.push(v, q.accepted+1)
+		q.number()
 	} else {
 		wake = q.give(v, q.number())
 	}
@@ -234,10 +238,10 @@ func (q *Queue[T]) TryGet() (T, bool) {
 func (q *Queue[T]) take() (v T, wake *waiter, ok bool) {
 	if q.items.len() > 0 {
 		v, _ = q.items.pop()
-		if q.putters.head != nil && q.items.len() < q.capacity {
-			var next T
-			next, wake = q.admit()
-			q.items.push(next, q.number())
+		if next := q.putters.head; next != nil && q.items.len() < q.capacity {
+			q.items.push(next.item, q.accepted+1)
+			q.number()
+			_, wake = q.admit()
 		}
 		return v, wake, true
 	}
@@ -261,16 +265,16 @@ func (q *Queue[T]) admit() (v T, wake *waiter) {
 // putBack returns an item that was given out and not taken. It reports false if nobody could get it any more.
 func (q *Queue[T]) putBack(v T, rank int64) bool {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	down := q.downNow
 	switch {
-	case q.downNow:
-		return false
+	case down:
 	case q.getters.head != nil:
 		q.give(v, rank).unpark()
 	default:
 		q.items.unpop(v, rank) // the queue may hold one more than its capacity until the next Get
 	}
-	return true
+	q.mu.Unlock()
+	return !down
 }
 
 // Len returns the number of items inside.
@@ -338,24 +342,26 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 // With [Now], what is inside is taken out and returned, in the order in which Get would have given it, so that nothing vanishes;
 // Join waits only for items in hand, and parked and later Gets return ErrShutdown.
 //
-// Shutdown may be called again, to go on from Drain to Now. It never blocks.
+// Shutdown may be called again, to go on from Drain to Now. It never blocks, and panics on another mode.
 func (q *Queue[T]) Shutdown(mode ShutdownMode) []T {
+	if mode != Drain && mode != Now {
+		panic(fmt.Sprintf("braid: Queue.Shutdown(%d): use Drain or Now", int(mode)))
+	}
 	q.point("queue.Shutdown")
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.down = true
 	q.putters.dismiss()
 	q.getters.dismiss() // nothing is inside if there are any
-	if mode == Drain {
-		return nil
-	}
-	q.downNow = true
 	var left []T
-	for q.items.len() > 0 {
-		v, _ := q.items.pop()
-		left = append(left, v)
+	if mode == Now {
+		q.downNow = true
+		for q.items.len() > 0 {
+			v, _ := q.items.pop()
+			left = append(left, v)
+		}
+		q.finish(len(left))
 	}
-	q.finish(len(left))
+	q.mu.Unlock()
 	return left
 }
 

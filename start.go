@@ -52,7 +52,7 @@ func Start[T any](ctx context.Context, g *Group, fn func(ctx context.Context, re
 	for _, o := range opts {
 		o.applyTask(h)
 	}
-	lender := g.lend(Current(ctx))
+	lender := g.lend(Current(ctx), nil)
 	defer g.restore(ctx, lender)
 	g.start(h, mayQueue)
 

@@ -2,7 +2,6 @@ package braid
 
 import (
 	"cmp"
-	"container/heap"
 	"slices"
 )
 
@@ -99,40 +98,83 @@ func (s *stack[T]) pop() (T, int64) {
 	return top.item, top.rank
 }
 
-// priority gives out the least item; among equals, in the order in which they came.
+// priority gives out the least item; among equals, in the order in which they came. It is a binary heap.
+//
+// less is the user's and may panic. So each operation compares first and moves afterwards: a panic leaves the items as they were.
+// It also releases the queue's lock on its way out, for the other kinds of queue should not pay for a deferred call.
 type priority[T any] struct {
 	less  func(a, b T) bool
+	mu    *lock // the queue's
 	items []ranked[T]
 }
 
 func (p *priority[T]) len() int              { return len(p.items) }
-func (p *priority[T]) push(v T, rank int64)  { heap.Push((*byPriority[T])(p), ranked[T]{v, rank}) }
 func (p *priority[T]) unpop(v T, rank int64) { p.push(v, rank) }
 
-func (p *priority[T]) pop() (T, int64) {
-	r := heap.Pop((*byPriority[T])(p)).(ranked[T])
-	return r.item, r.rank
-}
-
-// byPriority implements heap.Interface.
-type byPriority[T any] priority[T]
-
-func (p *byPriority[T]) Len() int      { return len(p.items) }
-func (p *byPriority[T]) Swap(i, j int) { p.items[i], p.items[j] = p.items[j], p.items[i] }
-func (p *byPriority[T]) Push(x any)    { p.items = append(p.items, x.(ranked[T])) }
-
-func (p *byPriority[T]) Less(i, j int) bool {
-	a, b := p.items[i], p.items[j]
-	if p.less(a.item, b.item) {
-		return true
+func (p *priority[T]) push(v T, rank int64) {
+	r := ranked[T]{v, rank}
+	place := p.rise(&r)
+	p.items = append(p.items, r)
+	for i := len(p.items) - 1; i > place; i = parent(i) {
+		p.items[i] = p.items[parent(i)]
 	}
-	return !p.less(b.item, a.item) && a.rank < b.rank
+	p.items[place] = r
 }
 
-func (p *byPriority[T]) Pop() any {
+func (p *priority[T]) pop() (T, int64) {
+	var way [64]int
+	steps := p.sink(&way)
+	top, place := p.items[0], 0
+	for _, child := range way[:steps] {
+		p.items[place] = p.items[child]
+		place = child
+	}
 	last := len(p.items) - 1
-	x := p.items[last]
+	p.items[place] = p.items[last]
 	p.items[last] = ranked[T]{}
 	p.items = p.items[:last]
-	return x
+	return top.item, top.rank
+}
+
+func parent(i int) int { return (i - 1) / 2 }
+
+// rise returns the place of a new item: it moves up from the end as long as it comes out before its parent.
+func (p *priority[T]) rise(r *ranked[T]) (place int) {
+	compared := false
+	defer p.unlockUnless(&compared)
+	for place = len(p.items); place > 0 && p.before(r, &p.items[parent(place)]); {
+		place = parent(place)
+	}
+	compared = true
+	return place
+}
+
+// sink returns the places from the top down that the last item passes on its way to its own, when the top one is taken out.
+func (p *priority[T]) sink(way *[64]int) (steps int) {
+	compared := false
+	defer p.unlockUnless(&compared)
+	last := len(p.items) - 1
+	for child := 1; child < last; child = 2*child + 1 {
+		if child+1 < last && p.before(&p.items[child+1], &p.items[child]) {
+			child++
+		}
+		if !p.before(&p.items[child], &p.items[last]) {
+			break
+		}
+		way[steps] = child
+		steps++
+	}
+	compared = true
+	return steps
+}
+
+func (p *priority[T]) unlockUnless(compared *bool) {
+	if !*compared {
+		p.mu.Unlock()
+	}
+}
+
+// before reports whether a comes out before b.
+func (p *priority[T]) before(a, b *ranked[T]) bool {
+	return p.less(a.item, b.item) || a.rank < b.rank && !p.less(b.item, a.item)
 }

@@ -70,7 +70,7 @@ type extra struct {
 	// If it returns true it has taken the failure, which then does not fail the group.
 	report func(err error) bool
 
-	apart bool // the task's end is its caller's alone and does not touch the group's result
+	apart bool // an end that report takes is the caller's alone and does not touch the group's result
 	quiet bool // nor is the panic hook told; see Portal.Do
 
 	admission *waiter // guarded by group.node.mu: who waits for the task to get a slot
@@ -84,7 +84,7 @@ func (h *Handle) ask() *extra {
 	return h.extra
 }
 
-// counts reports whether it matters to the group's result that h never ran, or not to its end.
+// counts reports whether it matters to the group's result that h never ran.
 func (h *Handle) counts() bool { return !h.node.inline && (h.extra == nil || !h.extra.apart) }
 
 // admitted tells whoever waits for h to get a slot that it has one, or never will. group.node.mu is held.
@@ -291,19 +291,19 @@ func (h *Handle) await(ctx context.Context) error {
 	if me == h {
 		return ErrSelfDeadlock
 	}
-	lender := h.group.lend(me)
-	defer h.group.restore(ctx, lender)
-
 	w := newWaiter(ctx)
-	defer w.release()
 	h.node.mu.Lock()
 	if h.State().Ended() {
 		h.node.mu.Unlock()
+		w.release()
 		return causeOf(ctx)
 	}
 	e := h.endingLocked()
 	e.waiters.push(w)
 	h.node.mu.Unlock()
+	lender := h.group.lend(me, w)
+	defer h.group.restore(ctx, lender)
+	defer w.release()
 
 	err := w.wait(ctx, &e.why)
 	if err != nil {

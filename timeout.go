@@ -22,6 +22,9 @@ import (
 // If ctx is done already, Timeout returns its cause and does not call fn; with d of zero or less it returns a TimeoutError
 // and does not call fn. If ctx ends while fn runs, so does fn's ctx, and Timeout returns what fn returns.
 func Timeout(ctx context.Context, d time.Duration, fn func(context.Context) error) error {
+	if fn == nil {
+		panic("braid: Timeout needs a function; the one given is nil")
+	}
 	if err := enter(ctx, "braid.Timeout", nil); err != nil {
 		return err
 	}
@@ -30,6 +33,9 @@ func Timeout(ctx context.Context, d time.Duration, fn func(context.Context) erro
 
 // Deadline is [Timeout] with a point in time instead of a duration. The clock is that of [Time].
 func Deadline(ctx context.Context, at time.Time, fn func(context.Context) error) error {
+	if fn == nil {
+		panic("braid: Deadline needs a function; the one given is nil")
+	}
 	if err := enter(ctx, "braid.Deadline", nil); err != nil {
 		return err
 	}
@@ -70,6 +76,9 @@ func timeLimited(fn func(context.Context) error, d time.Duration) func(context.C
 func Shield(ctx context.Context, d time.Duration, fn func(context.Context) error) error {
 	if d <= 0 {
 		panic(fmt.Sprintf("braid: Shield with a limit of %v: a shield needs a positive limit, so that it cannot keep a shutdown waiting for ever", d))
+	}
+	if fn == nil {
+		panic("braid: Shield needs a function; the one given is nil")
 	}
 	sched.Point(schedOf(ctx), "braid.Shield", nil)
 	s := &timeScope{op: "shield", after: d}

@@ -123,8 +123,8 @@ func (h *Handle) returned(err error) State {
 	}
 	if rec := h.node.cancelled(); rec != nil && rec.explains(err) {
 		h.err = err
-		h.reported(err)
-		if h.counts() {
+		taken := h.reported(err)
+		if !h.node.inline && !(taken && h.extra.apart) {
 			h.group.missed()
 		}
 		return Cancelled

@@ -279,6 +279,7 @@ var portalCases = []testCase{
 	{"Portal: misuse panics with a text that says what to do", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			p := braid.NewPortal(g)
+			panics(t, "NewPortal(nil)", func() { braid.NewPortal(nil) }, "NewPortal(nil)", "group")
 			panics(t, "Submit(nil)", func() { braid.Submit[int](p, nil) }, "Submit needs a function", "nil")
 			panics(t, "Do(nil)", func() { _ = p.Do(ctx, nil) }, "needs a function", "nil")
 		})

@@ -186,9 +186,10 @@ var barrierCases = []testCase{
 			want(t, "afterwards", b.Statistics(), braid.BarrierStatistics{Parties: 3})
 		})
 	}},
-	{"Barrier: needs at least one party, and says so", func(t *testing.T, _ context.Context) {
+	{"Barrier: needs at least one party, and says so", func(t *testing.T, ctx context.Context) {
 		panics(t, "NewBarrier(0)", func() { braid.NewBarrier(0) }, "NewBarrier(0)", "at least one")
 		panics(t, "NewBarrier(-1)", func() { braid.NewBarrier(-1) }, "NewBarrier(-1)", "at least one")
+		panics(t, "the zero value", func() { _, _ = new(braid.Barrier).Wait(ctx) }, "NewBarrier")
 	}},
 	{"Barrier: many rounds keep all parties in step", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {

@@ -118,6 +118,7 @@ var limiterCases = []testCase{
 		l := braid.NewLimiter("tokens", 1)
 		panics(t, "SetTotal(-1)", func() { l.SetTotal(-1) }, `"tokens"`, "at least one")
 		ok(t, l.AcquireFor(ctx, 1))
+		panics(t, "the zero value", func() { _ = new(braid.Limiter).AcquireFor(ctx, 1) }, "NewLimiter")
 	}},
 	{"Limiter: a borrower that cannot be compared panics, and the limiter works on", func(t *testing.T, ctx context.Context) {
 		l := braid.NewLimiter("tokens", 1)

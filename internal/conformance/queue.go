@@ -217,6 +217,7 @@ var queueCases = []testCase{
 		q.TaskDone()
 		panics(t, "TaskDone twice", q.TaskDone, "TaskDone", "once for each item")
 		want(t, "afterwards", q.Statistics(), braid.QueueStatistics{Capacity: 1, Len: 1})
+		panics(t, "Shutdown(7)", func() { braid.NewQueue[int](1).Shutdown(7) }, "Shutdown(7)", "Drain or Now")
 	}},
 	{"Queue: All gives every item, and ends when the queue is shut down and empty", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {

@@ -107,6 +107,30 @@ var queueOrderCases = []testCase{
 			}
 		})
 	}},
+	{"Queue: a comparison that panics leaves a priority queue as it was, for everybody to use", func(t *testing.T, ctx context.Context) {
+		broken := false
+		q := braid.NewPriorityQueue(6, func(a, b int) bool {
+			if broken {
+				panic(errBoom)
+			}
+			return a < b
+		})
+		fill(t, q, 3, 1, 4, 0, 5)
+		before := q.Statistics()
+		broken = true
+		for name, f := range map[string]func(){
+			"Put":    func() { _ = q.Put(ctx, 2) },
+			"TryPut": func() { q.TryPut(2) },
+			"Get":    func() { _, _ = q.Get(ctx) },
+			"TryGet": func() { q.TryGet() },
+		} {
+			want(t, name, caught(f), any(errBoom))
+			want(t, name+": the queue afterwards", q.Statistics(), before)
+		}
+		broken = false
+		ok(t, q.Put(ctx, 2))
+		wantList(t, "items", empty(q), 0, 1, 2, 3, 4, 5)
+	}},
 	{"Queue: a priority queue gives equals out in the order in which they were put", func(t *testing.T, ctx context.Context) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		q := braid.NewPriorityQueue(braid.Unbounded, lower)

@@ -281,6 +281,13 @@ var timeoutCases = []testCase{
 		timeoutOf(t, err, "timeout")
 		want(t, "the failure is found", errors.Is(err, boom), true)
 	}},
+	{"Timeout, Deadline and Shield: a nil function panics, whatever the limit", func(t *testing.T, ctx context.Context) {
+		for _, d := range []time.Duration{long, -1} {
+			panics(t, "Timeout", func() { _ = braid.Timeout(ctx, d, nil) }, "Timeout needs a function", "nil")
+			panics(t, "Deadline", func() { _ = braid.Deadline(ctx, braid.Time(ctx).Add(d), nil) }, "Deadline needs a function", "nil")
+		}
+		panics(t, "Shield", func() { _ = braid.Shield(ctx, long, nil) }, "Shield needs a function", "nil")
+	}},
 	{"Timeout: in a task it is a failure of the task, and cancels its group", func(t *testing.T, ctx context.Context) {
 		err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 			g.Go(func(ctx context.Context) error { return braid.Timeout(ctx, aMoment, never) }, braid.Name("slow"))

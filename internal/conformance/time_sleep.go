@@ -205,5 +205,6 @@ var everyCases = []testCase{
 		for _, d := range []time.Duration{0, -time.Second} {
 			panics(t, "Every", func() { _ = braid.Every(ctx, d, func(context.Context) error { return nil }) }, d.String(), "positive")
 		}
+		panics(t, "Every", func() { _ = braid.Every(ctx, time.Second, nil) }, "Every needs a function", "nil")
 	}},
 }

@@ -217,6 +217,15 @@ var startEndCases = []testCase{
 			ok(t, ctx.Err())
 		})
 	}},
+	{"Start: a task that is ready counts as any other: if the parent ends it, Run returns the cause", func(t *testing.T, ctx context.Context) {
+		parent, cancel := context.WithCancelCause(ctx)
+		err := braid.Run(parent, func(ctx context.Context, g *braid.Group) error {
+			_, err := braid.Start(ctx, g, server(1, never))
+			cancel(errStop)
+			return err
+		})
+		want(t, "Run", err, errStop)
+	}},
 	{"Start: the end of the caller's ctx after ready does not touch the task", func(t *testing.T, ctx context.Context) {
 		scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 			var hold braid.Event

@@ -100,7 +100,7 @@ func mapBothCases() []testCase {
 			testCase{k.name + ": a panic in seq joins the calls and comes out of the loop statement", k.seqPanics},
 			testCase{k.name + ": Goexit in seq is an error at the end, never a hang", k.seqGoexit},
 			testCase{k.name + ": Goexit in a call is a failure, never a hang", k.callGoexit},
-			testCase{k.name + ": n below one panics at once", k.noWorkers},
+			testCase{k.name + ": n below one panics at once, and so does what is missing", k.noWorkers},
 			testCase{k.name + ": of an empty seq ends at once", k.empty},
 			testCase{k.name + ": every result comes once, whoever is slow", k.complete},
 			testCase{k.name + ": seq may wait, as a queue does", k.overQueue},
@@ -298,6 +298,8 @@ func (k mapKind) callGoexit(t *testing.T, ctx context.Context) {
 func (k mapKind) noWorkers(t *testing.T, ctx context.Context) {
 	panics(t, "zero", func() { k.run(ctx, numbers(1), 0, double) }, k.name+" with n = 0", "at least one")
 	panics(t, "below zero", func() { k.run(ctx, numbers(1), -1, double) }, k.name+" with n = -1", "at least one")
+	panics(t, "no sequence", func() { k.run(ctx, nil, 1, double) }, k.name+" needs a sequence", "nil")
+	panics(t, "no function", func() { k.run(ctx, numbers(1), 1, nil) }, k.name+" needs", "a function", "nil")
 }
 
 func (k mapKind) empty(t *testing.T, ctx context.Context) {
