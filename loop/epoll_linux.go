@@ -82,7 +82,8 @@ func (ep *epoll) register(fd int, gen int32, flags uint32) error {
 
 // wait asks for events, and if there are none waits for some.
 func (ep *epoll) wait(d time.Duration) {
-	if ep.look(); ep.n > 0 || d == 0 {
+	if d == 0 {
+		ep.look()
 		return
 	}
 	if d > 0 || ep.limited {
@@ -93,7 +94,7 @@ func (ep *epoll) wait(d time.Duration) {
 		ep.limited = d > 0
 		_ = ep.file.SetReadDeadline(until)
 	}
-	_ = ep.waiting.Read(ep.found1) // an error is the deadline
+	_ = ep.waiting.Read(ep.looked) // an error is the deadline
 }
 
 // look takes the events that are there. It never blocks, so it does not tell Go's scheduler that it might.
@@ -105,7 +106,8 @@ func (ep *epoll) look() {
 	}
 }
 
-func (ep *epoll) found1(uintptr) bool {
+// looked is called by Go's poller, before it waits and when it has waited.
+func (ep *epoll) looked(uintptr) bool {
 	ep.look()
 	return ep.n > 0
 }
