@@ -17,7 +17,7 @@ import (
 type Conn struct {
 	s      socket
 	remote net.Addr
-	local  net.Addr // nil until asked for
+	local  net.Addr
 }
 
 func newConn(l *Loop, t transport, local, remote net.Addr) *Conn {
@@ -151,14 +151,7 @@ func (c *Conn) half(f func(transport) error) error {
 }
 
 // LocalAddr returns the address on this side.
-func (c *Conn) LocalAddr() net.Addr {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	if c.local == nil && c.s.closed == nil {
-		c.local = c.s.t.localAddr()
-	}
-	return c.local
-}
+func (c *Conn) LocalAddr() net.Addr { return c.local }
 
 // RemoteAddr returns the address of the other side.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }

@@ -47,7 +47,7 @@ func (ln *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
 		})
 		if err == nil {
 			ln.busy = 0
-			c := newConn(ln.s.loop, t, nil, remote)
+			c := newConn(ln.s.loop, t, ln.local(t), remote)
 			if err := ln.s.loop.adopt(&c.s); err != nil {
 				return nil, ln.err("accept", err)
 			}
@@ -61,6 +61,14 @@ func (ln *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
 			return nil, ln.err("accept", err)
 		}
 	}
+}
+
+// local returns the address of t, which has just been accepted. If the listener has one address it is that one, and the system need not be asked.
+func (ln *Listener) local(t transport) net.Addr {
+	if a, ok := ln.addr.(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		return t.localAddr()
+	}
+	return ln.addr
 }
 
 // Close stops listening. A call that waits in Accept returns net.ErrClosed. Connections that have been accepted stay.
