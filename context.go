@@ -71,7 +71,7 @@ type link struct {
 	node  *node             // the node that hangs on ctx; nil if ctx cannot end
 	up    *link             // the link above, if ctx itself comes from a braid context
 	sched sched.Scheduler   // nil: goroutines
-	live  bool              // ctx, or the context of a link above, can end
+	live  bool              // the node can be ended by ctx, or by the context of a link above
 	ear   *ear              // listens to ctx for node; nil if node is
 	limit time.Time         // the deadline in force; zero if there is none
 	until time.Time         // the limit of the shield around; zero if there is none
@@ -188,7 +188,7 @@ func (n *node) attach(ctx context.Context, task *Handle) {
 func (n *node) hang(ctx context.Context, up *node) {
 	l := &link{ctx: ctx, node: n}
 	if up != nil {
-		l.up, l.sched, l.live = up.link, up.link.sched, up.link.live
+		l.up, l.sched = up.link, up.link.sched
 		l.until, l.hook = up.link.until, up.link.hook
 		n.detached = true
 	} else {
@@ -197,7 +197,7 @@ func (n *node) hang(ctx context.Context, up *node) {
 	l.limit, _ = ctx.Deadline()
 	n.link = l
 	if up != nil && follows(ctx, up) {
-		l.node, n.detached = nil, false // ctx only adds values
+		l.node, l.live, n.detached = nil, up.link.live, false // ctx only adds values
 		up.adopt(n)
 		return
 	}
