@@ -27,7 +27,11 @@ type loopWork struct {
 	peers  []string                               // in Python
 }
 
-const bareGo = "goroutines"
+const (
+	onLoop  = "loop"
+	onEager = "loop, eager"
+	bareGo  = "goroutines"
+)
 
 func loops() []benchmark {
 	var list []benchmark
@@ -38,7 +42,7 @@ func loops() []benchmark {
 }
 
 func loopWorks() []loopWork {
-	python := []string{"asyncio", "uvloop", "trio"}
+	python := []string{asyncio, uvloop, trio}
 	return []loopWork{
 		{
 			name: "switch", title: "loop: 10 tasks that yield", unit: "a switch", goOps: 1_000_000, pyOps: 100_000,
@@ -46,9 +50,9 @@ func loopWorks() []loopWork {
 			bounds: func(all map[string][]sample, r *row) {
 				switch r.Peer {
 				case bareGo:
-					r.check(least(all, "loop") <= 120, "120 ns")
-					r.check(median(figures(all["loop"], sample.allocsPerOp)) <= slack, "0 allocs")
-				case "uvloop":
+					r.check(least(all, onLoop) <= 120, "120 ns")
+					r.check(median(figures(all[onLoop], sample.allocsPerOp)) <= slack, "0 allocs")
+				case uvloop:
 					r.check(r.CPURatio <= 1.0/8, "1/8 x")
 				}
 			},
@@ -60,12 +64,12 @@ func loopWorks() []loopWork {
 				if r.Peer != bareGo {
 					return
 				}
-				if r.Subject == "loop, eager" {
+				if r.Subject == onEager {
 					r.check(least(all, r.Subject) <= 250, "250 ns")
 					return
 				}
-				r.check(least(all, "loop") <= 600, "600 ns")
-				r.check(least(all, "loop") <= least(all, coroutine)+100, "a coroutine's creation + 100 ns")
+				r.check(least(all, onLoop) <= 600, "600 ns")
+				r.check(least(all, onLoop) <= least(all, coroutine)+100, "a coroutine's creation + 100 ns")
 			},
 		},
 		{
@@ -80,8 +84,8 @@ func loopWorks() []loopWork {
 			name: "timers", title: "loop: 1,000,000 timers, each added and cancelled", unit: "a timer", goOps: 1_000_000, pyOps: 1_000_000,
 			loop: loopTimers, peers: python[:2],
 			bounds: func(all map[string][]sample, r *row) {
-				if r.Peer == "asyncio" {
-					r.check(least(all, "loop") <= 1000, "500 ns + 500 ns")
+				if r.Peer == asyncio {
+					r.check(least(all, onLoop) <= 1000, "500 ns + 500 ns")
 				}
 			},
 		},
@@ -90,7 +94,7 @@ func loopWorks() []loopWork {
 
 // tenth is the bound of what must be ten times as fast as asyncio.
 func tenth(_ map[string][]sample, r *row) {
-	if r.Peer == "asyncio" {
+	if r.Peer == asyncio {
 		r.check(r.CPURatio <= 0.1, "1/10 x")
 	}
 }
@@ -110,15 +114,15 @@ func (w loopWork) run(ctx context.Context, c config) ([]row, error) {
 	}
 	defer clean()
 	sides := map[string]func() (sample, error){
-		"loop": func() (sample, error) { return w.onLoop(ctx) },
+		onLoop: func() (sample, error) { return w.onLoop(ctx) },
 	}
-	order := []string{"loop"}
+	order := []string{onLoop}
 	add := func(name string, f func() (sample, error)) {
 		sides[name] = f
 		order = append(order, name)
 	}
 	if w.eager {
-		add("loop, eager", func() (sample, error) { return w.onLoop(ctx, loop.Eager()) })
+		add(onEager, func() (sample, error) { return w.onLoop(ctx, loop.Eager()) })
 		add(coroutine, func() (sample, error) { return alone(w.goOps, bareCoroutines) })
 	}
 	if w.bare != nil {
@@ -142,11 +146,11 @@ func (w loopWork) run(ctx context.Context, c config) ([]row, error) {
 	}
 	var rows []row
 	for _, subject := range order {
-		if subject != "loop" && subject != "loop, eager" {
+		if subject != onLoop && subject != onEager {
 			continue
 		}
 		for _, peer := range order {
-			if peer != "loop" && peer != "loop, eager" {
+			if peer != onLoop && peer != onEager {
 				rows = append(rows, w.row(all, subject, peer))
 			}
 		}

@@ -18,7 +18,7 @@ func loopConnections(ctx context.Context, c config) (rows []row, err error) {
 	}
 	defer clean()
 	order := []string{echoLoop, echoNet}
-	if py.has("asyncio") {
+	if py.has(asyncio) {
 		order = append(order, "asyncio streams")
 	}
 	all := map[string][]float64{}
@@ -34,7 +34,7 @@ func loopConnections(ctx context.Context, c config) (rows []row, err error) {
 	for _, peer := range order[1:] {
 		r := row{
 			Benchmark: "loop: 10,000 idle connections", Unit: "resident bytes each in the server",
-			Subject: "loop", Peer: peer,
+			Subject: echoLoop, Peer: peer,
 		}
 		r.compare(all[echoLoop], all[peer])
 		if peer == echoNet {
@@ -51,7 +51,7 @@ func loopConnections(ctx context.Context, c config) (rows []row, err error) {
 func holdConnections(ctx context.Context, py *python, name string) (bytes float64, err error) {
 	var cmd *exec.Cmd
 	if name == "asyncio streams" {
-		cmd = py.server(ctx, "asyncio", "streams")
+		cmd = py.server(ctx, asyncio, "streams")
 	} else {
 		if cmd, err = command(ctx, "echo", name, 64); err != nil {
 			return 0, err

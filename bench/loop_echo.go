@@ -65,7 +65,7 @@ func loopEcho(ctx context.Context, c config) (rows []row, err error) {
 func echoRow(all map[string][]sample, peer string, kib int) row {
 	r := row{
 		Benchmark: fmt.Sprintf("loop: TCP echo, %d KiB, 10 connections", kib), Unit: "cpu ns a message in the server",
-		Subject: "loop", Peer: peer,
+		Subject: echoLoop, Peer: peer,
 	}
 	r.compare(figures(all[echoLoop], sample.cpuNS), figures(all[peer], sample.cpuNS))
 	switch {
@@ -109,7 +109,7 @@ func echoServers(ctx context.Context, py *python, n int) (servers map[string]*ec
 			return servers, order, stop, err
 		}
 	}
-	for _, p := range [][2]string{{"uvloop", "protocol"}, {"uvloop", "streams"}, {"asyncio", "streams"}} {
+	for _, p := range [][2]string{{uvloop, "protocol"}, {uvloop, "streams"}, {asyncio, "streams"}} {
 		if py.has(p[0]) {
 			if err := start(p[0]+" "+p[1], py.server(ctx, p[0], p[1])); err != nil {
 				return servers, order, stop, err
@@ -256,7 +256,7 @@ func loopServer(ctx context.Context, size int) error {
 		for {
 			c, err := ln.AcceptContext(ctx)
 			if err != nil {
-				return nil //nolint:nilerr // the end
+				return nil // the end
 			}
 			g.Go(func(ctx context.Context) error {
 				defer c.Close()
@@ -264,10 +264,10 @@ func loopServer(ctx context.Context, size int) error {
 				for {
 					n, err := c.ReadContext(ctx, buf)
 					if err != nil {
-						return nil //nolint:nilerr // the end
+						return nil // the end
 					}
 					if _, err := c.WriteContext(ctx, buf[:n]); err != nil {
-						return nil //nolint:nilerr // the end
+						return nil // the end
 					}
 				}
 			})
@@ -286,7 +286,7 @@ func netServer(ctx context.Context, size int) error {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
-			return nil //nolint:nilerr // the end
+			return nil // the end
 		}
 		go func() {
 			defer c.Close()

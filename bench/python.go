@@ -19,6 +19,13 @@ import (
 //go:embed python/peers.py
 var pythonFiles embed.FS
 
+// The libraries.
+const (
+	asyncio = "asyncio"
+	uvloop  = "uvloop"
+	trio    = "trio"
+)
+
 // python is an interpreter with what it can import of the peers.
 type python struct {
 	exe       string
@@ -79,7 +86,7 @@ func (p *python) has(library string) bool { return slices.Contains(p.libraries, 
 // missing says what is not there to compare with; empty if all is.
 func (p *python) missing() string {
 	var list []string
-	for _, l := range []string{"asyncio", "uvloop", "trio"} {
+	for _, l := range []string{asyncio, uvloop, trio} {
 		if !p.has(l) {
 			list = append(list, l)
 		}
@@ -91,7 +98,10 @@ func (p *python) missing() string {
 }
 
 // cost is what one operation took, in ns.
-type cost struct{ Wall, CPU float64 }
+type cost struct {
+	Wall float64 `json:"Wall"`
+	CPU  float64 `json:"CPU"`
+}
 
 // work runs one of the works in an interpreter of its own.
 func (p *python) work(ctx context.Context, library, work string, n int) (sample, error) {

@@ -98,3 +98,22 @@ func BenchmarkEcho1KiB(b *testing.B) {
 		return c.Close()
 	})
 }
+
+func BenchmarkSemaphore100On10(b *testing.B) {
+	bench(b, func(_ context.Context, g *braid.Group) error {
+		s := braid.NewSemaphore(10)
+		for range 100 {
+			g.Go(func(ctx context.Context) error {
+				for range b.N / 100 {
+					if err := s.Acquire(ctx, 1); err != nil {
+						return err
+					}
+					_ = braid.Yield(ctx)
+					s.Release(1)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+}

@@ -71,7 +71,7 @@ func (d *descriptor) write(p []byte) (int, error) {
 
 func (d *descriptor) raw(call uintptr, p []byte) (int, error) {
 	for {
-		n, _, errno := syscall.RawSyscall(call, uintptr(d.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+		n, _, errno := syscall.RawSyscall(call, uintptr(d.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p))) //nolint:gosec // a system call takes an address
 		switch errno {
 		case 0:
 			return int(n), nil

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -130,7 +131,7 @@ func Current(ctx context.Context) *Loop {
 }
 
 // ErrNested is matched by the error of a [Run] inside a task that runs on a loop.
-var ErrNested = fmt.Errorf("loop: Run inside a task of a loop")
+var ErrNested = errors.New("loop: Run inside a task of a loop")
 
 func nested(ctx context.Context) error {
 	if t := braid.Current(ctx); t != nil {
@@ -175,7 +176,7 @@ func (l *Loop) Stop() {
 }
 
 // ErrStopped is the cause that tasks see after [Loop.Stop].
-var ErrStopped = fmt.Errorf("loop: the loop has been stopped")
+var ErrStopped = errors.New("loop: the loop has been stopped")
 
 // Time returns the loop's clock. It may be called from any goroutine.
 func (l *Loop) Time() time.Time { return l.Now() }

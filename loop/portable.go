@@ -173,7 +173,7 @@ func (t *netTransport) send(p []byte, write func([]byte) error) (int, error) {
 			_ = shutWrite(t.conn)
 		}
 		if t.closing {
-			t.closeNow()
+			_ = t.closeNow() // whoever closed it has been answered
 		}
 		t.s.mu.Unlock()
 		t.s.writable()
@@ -256,8 +256,7 @@ func (t *netTransport) closeNow() (err error) {
 
 // plain takes the wrapping of package net off, which the socket puts on again.
 func plain(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
 	}
 	return err

@@ -27,7 +27,7 @@ func (l *Loop) Spawn(j sched.Job, direct bool) {
 		return
 	}
 	t := &task{job: j}
-	t.entry.task = t
+	t.task = t
 	l.push(&t.entry)
 }
 
@@ -36,7 +36,7 @@ func (l *Loop) newTask(j sched.Job) *task {
 	t := l.spare
 	if t == nil {
 		t = &task{}
-		t.entry.task = t
+		t.task = t
 	} else {
 		l.spare = nil
 	}

@@ -73,16 +73,16 @@ func (l *Loop) expire() bool {
 	if next > now {
 		return false
 	}
-	any := false
+	called := false
 	for t := l.timers.due(now); t != nil; t = l.timers.due(now) {
 		if t.call != nil {
 			l.push(&t.call.entry)
 		} else {
 			t.f()
 		}
-		any = true
+		called = true
 	}
-	return any
+	return called
 }
 
 // sleep waits until something is ready or a timer is due.
