@@ -193,6 +193,7 @@ func (n *node) hang(ctx context.Context, up *node) {
 		n.detached = true
 	} else {
 		l.sched = sched.From(ctx)
+		l.hook = panicHookOf(l.sched)
 	}
 	l.limit, _ = ctx.Deadline()
 	n.link = l
@@ -369,7 +370,7 @@ func (e *ear) listen(ctx context.Context, n *node) {
 		return
 	}
 	e.on.Store(true)
-	e.stop = context.AfterFunc(ctx, func() {
+	e.stop = sched.AfterFunc(n.link.sched, ctx, func() {
 		e.telling.Lock()
 		defer e.telling.Unlock()
 		n.cancel(fromForeign(ctx))

@@ -71,7 +71,7 @@ func Offload[T any](ctx context.Context, lim *Limiter, fn func(context.Context) 
 	}
 
 	done := &Event{}
-	go func() {
+	sched.Go(schedOf(ctx), func() {
 		defer done.raise() // deferred, as Goexit must not keep the caller waiting
 		defer lim.ReleaseFor(token)
 		defer func() {
@@ -80,7 +80,7 @@ func Offload[T any](ctx context.Context, lim *Limiter, fn func(context.Context) 
 			}
 		}()
 		call.run()
-	}()
+	})
 	if c.abandon {
 		err := done.Wait(ctx)
 		if err != nil && call.state.CompareAndSwap(callRunning, callAbandoned) {

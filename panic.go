@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/braid-go/braid/internal/sched"
 )
 
 // caught makes a PanicError of a recovered value, tells the hook, and hands it to record.
@@ -33,6 +35,19 @@ func tellPanic(hook func(*PanicError), pe *PanicError) {
 		return
 	}
 	hook(pe)
+}
+
+// panicHookOf returns the hook of a scheduler that wants to hear of panics; nil for the default.
+func panicHookOf(s sched.Scheduler) func(*PanicError) {
+	c, ok := s.(sched.Closed)
+	if !ok {
+		return nil
+	}
+	return func(pe *PanicError) {
+		if !c.Panicked(pe.Task, pe.Value, pe.Stack) {
+			tellPanic(nil, pe)
+		}
+	}
 }
 
 // crash ends the process with pe. The panic is raised on a goroutine where nobody can recover it.

@@ -1,0 +1,412 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/internal/coro"
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// engine runs schedules, one after another, on the goroutine that calls run. It is the scheduler of their tasks.
+//
+// Everything that a schedule needs is kept for the next one: coroutines, tasks, lists.
+// mu guards what calls from outside may touch: a Portal, a Future, an Offload. No call that could switch is made under it.
+type engine struct {
+	limits
+
+	src     source
+	prog    func() // what the program does, on the stack of the first task
+	loop    bool   // tasks switch where they wait and nowhere else
+	checked bool   // find out who calls, which is slow
+	foreign bool   // goroutines outside may wake tasks at any time
+	lenient bool   // tasks may be left when the program has returned; panics are left to the default
+	record  bool   // write down what happens
+	cancels bool   // offer to cancel at each wait
+
+	ctx        context.Context
+	cancelRoot context.CancelCauseFunc
+	rootCalls  []*watcher // on the end of ctx
+
+	pool  fiberPool
+	arena []*task
+	used  int
+	cur   atomic.Pointer[task] // nil while a callback or the engine itself runs
+	next  *task                // has been chosen already
+	now   atomic.Int64         // nanoseconds since epoch
+
+	mu       sync.Mutex
+	ready    readyList
+	live     int
+	timers   timers
+	watchers []*watcher
+	runs     uint64
+
+	tape     []choice
+	steps    int
+	stopAt   int // the step at which the schedule is ended
+	advances int // of the clock while somebody could run
+	offers   int // of faults
+	switches int // a task that could go on did not
+	hash     uint64
+	trace    []event
+	labels   labels
+	holds    []hold
+	checks   []check
+
+	returned  bool // the program has
+	justSlept bool // the task that has been resumed has parked
+	failure   *failure
+	skipped   bool
+	ending    bool // the schedule is over, and tasks are being ended
+	cancelled bool
+	slow      bool // points have more to do than to choose
+	injected  int  // cancellations, faults and crashes
+
+	stray    atomic.Pointer[stray]
+	outside  atomic.Int32 // calls that run beside the tasks
+	wakeup   chan struct{}
+	grace    time.Duration // how long a call outside may take to do something
+	patience time.Duration // the same where nothing else could happen
+	progress atomic.Uint64 // for the guard
+
+	listBuf []*task
+	dueBuf  []*timer
+	watBuf  []*watcher
+}
+
+// limits bound a schedule.
+type limits struct {
+	maxSteps    int
+	maxAdvances int
+}
+
+// unwindSteps is how many steps tasks have to end when a schedule is over.
+const unwindSteps = 20_000
+
+func newEngine() *engine {
+	return &engine{
+		limits: limits{maxSteps: defaultMaxSteps, maxAdvances: defaultAdvances},
+		wakeup: make(chan struct{}, 1),
+		grace:  2 * time.Millisecond, patience: guardLimit,
+	}
+}
+
+// close ends what the engine keeps.
+func (e *engine) close() { e.pool.Close() }
+
+// errOver is the cause that tasks see when the simulator ends a schedule.
+var errOver = fmt.Errorf("sim: the schedule is over")
+
+// run runs prog as one schedule whose choices src makes. It returns when all tasks have ended.
+func (e *engine) run(src source, prog func()) {
+	e.src, e.prog = src, prog
+	e.mu.Lock()
+	e.runs++
+	e.ready.reset()
+	e.timers.reset()
+	clear(e.watchers)
+	e.watchers, e.live = e.watchers[:0], 0
+	e.mu.Unlock()
+	clear(e.checks)
+	e.rootCalls, e.checks = e.rootCalls[:0], e.checks[:0]
+	e.used, e.next = 0, nil
+	e.now.Store(0)
+	e.tape, e.trace = e.tape[:0], nil
+	e.steps, e.stopAt, e.advances, e.offers, e.switches, e.hash, e.injected = 0, e.maxSteps, 0, 0, 0, 0, 0
+	e.failure, e.skipped, e.returned, e.ending, e.cancelled = nil, false, false, false, false
+	e.slow = e.cancels
+	e.stray.Store(nil)
+	e.holds = e.holds[:0]
+	if e.record {
+		e.labels.reset()
+	}
+	select {
+	case <-e.wakeup:
+	default:
+	}
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	e.cancelRoot = cancel
+	e.ctx = sched.With(ctx, e)
+	e.Spawn(nil, false)
+	for !e.drive() {
+	}
+	cancel(errOver)
+}
+
+// drive runs tasks until all have ended. It returns false if something panicked that should not have.
+func (e *engine) drive() (over bool) {
+	defer func() {
+		if over {
+			return
+		}
+		v := recover()
+		if v == nil {
+			return
+		}
+		e.failPanic(v)
+		if t := e.cur.Swap(nil); t != nil {
+			e.end(t)
+		}
+	}()
+	for {
+		if e.checked {
+			e.failStray()
+		}
+		if e.ending && !e.cancelled {
+			e.cancelled = true
+			e.endRoot(errOver)
+		}
+		t := e.next
+		e.next = nil
+		if t == nil {
+			if t = e.pick(); t == nil {
+				return true
+			}
+		}
+		e.resume(t)
+	}
+}
+
+// resume runs t, which is in no list, until it waits, ends, or somebody else is chosen.
+func (e *engine) resume(t *task) {
+	if t.co == nil {
+		t.co = e.pool.Get(t)
+	}
+	t.events++
+	e.steps++
+	e.hash = (e.hash ^ uint64(t.id+1)<<32 ^ uint64(t.events)) * 0x100000001b3
+	if e.steps > e.stopAt {
+		e.tooLong(t)
+	}
+	if t.granted {
+		t.granted = false
+		e.note(t, "goes on", 0)
+		if e.cancels {
+			e.offerCancel(t)
+		}
+	}
+	e.justSlept = false
+	e.cur.Store(t)
+	ended := t.co.Resume()
+	e.cur.Store(nil)
+	e.progress.Add(1)
+	switch {
+	case ended:
+		e.pool.Put(t.co)
+		e.end(t)
+	case e.justSlept && e.cancels:
+		e.offerCancel(t)
+	}
+}
+
+func (e *engine) end(t *task) {
+	t.ended, t.co = true, nil
+	e.note(t, "ends", 0)
+	if !e.record {
+		t.job, t.op = nil, sched.Op{} // a task that has ended keeps nothing alive
+	}
+	e.mu.Lock()
+	e.live--
+	e.mu.Unlock()
+}
+
+// pick chooses who runs next when the task that ran cannot go on. It returns nil when all have ended.
+func (e *engine) pick() *task {
+	for {
+		e.poll()
+		if len(e.checks) > 0 && !e.ending {
+			e.check()
+		}
+		e.mu.Lock()
+		c := candidates{}
+		c.list, e.listBuf = e.ready.eligible(e.listBuf)
+		c.clock = len(e.timers.heap) > 0
+		live := e.live
+		e.mu.Unlock()
+		if len(c.list) == 0 {
+			if live == 0 {
+				return nil
+			}
+			e.idle(c.clock)
+			continue
+		}
+		c.clock = c.clock && e.advances < e.maxAdvances && !e.ending
+		t := c.at(e.decide(kindNext, &c))
+		if t == nil {
+			e.advances++
+			e.advance()
+			continue
+		}
+		e.take(t)
+		return t
+	}
+}
+
+// idle is called when nobody can run.
+func (e *engine) idle(timers bool) {
+	if e.foreign || e.outside.Load() > 0 {
+		if e.settle(e.grace) {
+			return
+		}
+		e.poll()
+	}
+	switch {
+	case e.someReady():
+	case e.returned && !e.ending && !e.lenient:
+		e.failLeft()
+	case timers:
+		e.advance()
+	case e.await():
+	case e.ending:
+		e.poison()
+	default:
+		e.failDeadlock()
+	}
+	if e.ending && !e.cancelled {
+		e.cancelled = true
+		e.endRoot(errOver)
+	}
+}
+
+// settle waits until something outside has woken a task, if there is anything outside, and reports whether it has.
+func (e *engine) settle(limit time.Duration) bool {
+	if !e.foreign && e.outside.Load() == 0 {
+		return false
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-e.wakeup:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// await is settle for as long as something outside may take.
+func (e *engine) await() bool {
+	for range 100 {
+		if !e.foreign && e.outside.Load() == 0 {
+			return false
+		}
+		if e.settle(e.patience / 100) {
+			return true
+		}
+		e.poll()
+		if e.someReady() {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *engine) someReady() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ready.len() > 0
+}
+
+// poke says that something outside has changed.
+func (e *engine) poke() {
+	select {
+	case e.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+func (e *engine) take(t *task) {
+	e.mu.Lock()
+	e.ready.remove(t)
+	e.mu.Unlock()
+}
+
+// decide chooses one of c.
+func (e *engine) decide(k kind, c *candidates) int {
+	n := c.len()
+	if n < 2 || e.ending {
+		return 0
+	}
+	i := e.src.task(c)
+	e.tape = append(e.tape, choice{value: uint32(i), n: uint32(n), kind: k, clock: c.clock})
+	return i
+}
+
+// choose chooses one of n.
+func (e *engine) choose(k kind, n int) int {
+	if n < 2 || e.ending {
+		return 0
+	}
+	i := e.src.other(k, n)
+	e.tape = append(e.tape, choice{value: uint32(i), n: uint32(n), kind: k})
+	return i
+}
+
+// call runs f, which does not wait, with no task running. A panic fails the schedule; runtime.Goexit ends f alone.
+func (e *engine) call(f func()) {
+	outer := e.cur.Swap(nil)
+	co := e.pool.Get(fiberFunc(f))
+	defer func() {
+		if v := recover(); v != nil {
+			e.failPanic(v)
+		}
+		e.pool.Put(co)
+		e.cur.Store(outer)
+	}()
+	co.Resume()
+}
+
+// program is the first task.
+func (e *engine) program() {
+	returned := false
+	defer func() {
+		if !returned {
+			if v := recover(); v != nil {
+				e.failPanic(v)
+			} else if !e.ending {
+				e.fail(&failure{kind: failGoexit, text: "the program called runtime.Goexit: call FailNow of the sim.T, not of the testing.T around it"})
+			}
+		}
+		e.returned = true
+	}()
+	e.prog()
+	returned = true
+}
+
+// failPanic makes a failure of a panic.
+func (e *engine) failPanic(v any) {
+	f := &failure{kind: failPanic}
+	switch v := v.(type) {
+	case *braid.PanicError:
+		f.site = fmt.Sprint(v.Value)
+		f.text = fmt.Sprintf("panic in task %s: %v\n\n%s", v.Task, v.Value, v.Stack)
+	case *coro.Panic:
+		f.site = fmt.Sprint(v.Value)
+		f.text = fmt.Sprintf("panic: %v\n\n%s", v.Value, v.Stack)
+	default:
+		f.site = fmt.Sprint(v)
+		f.text = fmt.Sprintf("panic: %v\n\n%s", v, debug.Stack())
+	}
+	e.fail(f)
+}
+
+// fail ends the schedule with f, unless it has failed already.
+func (e *engine) fail(f *failure) {
+	if e.ending {
+		return
+	}
+	e.failure = f
+	e.over()
+}
+
+// over begins to end the schedule.
+func (e *engine) over() {
+	e.ending, e.slow = true, true
+	e.stopAt = e.steps + unwindSteps
+}

@@ -1,0 +1,201 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// Spawn implements sched.Scheduler, as do the methods below.
+func (e *engine) Spawn(j sched.Job, _ bool) {
+	parent := e.cur.Load()
+	e.mu.Lock()
+	t := e.newTask(j, parent)
+	e.live++
+	e.ready.push(t)
+	e.mu.Unlock()
+	if e.foreign || e.outside.Load() > 0 {
+		e.poke()
+	}
+}
+
+// newTask takes a task from the arena. mu is held.
+func (e *engine) newTask(j sched.Job, parent *task) *task {
+	if e.used == len(e.arena) {
+		e.arena = append(e.arena, &task{})
+	}
+	t := e.arena[e.used]
+	*t = task{eng: e, job: j, parent: parent, id: e.used, key: 0xcbf29ce484222325}
+	e.used++
+	if parent != nil {
+		parent.children++
+		t.key = (parent.key ^ uint64(parent.children)) * 0x100000001b3
+	}
+	return t
+}
+
+// Point is where the running task may be told to let another one go first. The decision is made on its own stack,
+// and a task that goes on has not switched.
+func (e *engine) Point(op sched.Op) {
+	t := e.cur.Load()
+	if t == nil || e.checked && !e.own(t, op.Name) {
+		return
+	}
+	t.op = op
+	t.events++
+	e.steps++
+	if e.record {
+		e.noteOp(t)
+	}
+	if e.slow || e.steps > e.stopAt || len(e.watchers) > 0 {
+		e.slowPoint(t)
+	}
+	if !e.loop {
+		e.preempt(t)
+	}
+}
+
+// slowPoint is what few points have to do.
+func (e *engine) slowPoint(t *task) {
+	if t.poisoned {
+		t.die()
+	}
+	if e.steps > e.stopAt {
+		e.tooLong(t)
+	}
+	e.poll()
+	if !e.loop && len(e.checks) > 0 && !e.ending {
+		e.check()
+	}
+	if e.cancels && awaits(t.op.Name) {
+		e.offerCancel(t)
+	}
+	if e.ending && !e.cancelled || t.poisoned {
+		e.stepAside(t) // the engine has something to do
+	}
+}
+
+// preempt lets somebody else run before t goes on, if the choice is so.
+func (e *engine) preempt(t *task) {
+	for !e.ending {
+		e.mu.Lock()
+		c := candidates{cur: t}
+		c.list, e.listBuf = e.ready.eligible(e.listBuf)
+		c.clock = len(e.timers.heap) > 0 && e.advances < e.maxAdvances
+		e.mu.Unlock()
+		if len(c.list) == 0 && !c.clock {
+			return
+		}
+		switch next := c.at(e.decide(kindPreempt, &c)); next {
+		case t:
+			return
+		case nil:
+			e.advances++
+			e.advance()
+		default:
+			e.take(next)
+			e.next = next
+			e.switches++
+			e.stepAside(t)
+			return
+		}
+	}
+}
+
+// stepAside gives control to the engine; t stays ready.
+func (e *engine) stepAside(t *task) {
+	e.mu.Lock()
+	e.ready.push(t)
+	e.mu.Unlock()
+	t.co.Suspend()
+	if t.poisoned {
+		t.die()
+	}
+}
+
+// Yield lets all others that are ready run first.
+func (e *engine) Yield() {
+	t := e.running("Yield")
+	t.yielded = true
+	e.stepAside(t)
+}
+
+// Park suspends the running task.
+func (e *engine) Park(p *sched.Parker, foreign context.Context) {
+	t := e.running(p)
+	if t.poisoned {
+		t.die()
+	}
+	t.parker = p
+	if !p.Block(t) {
+		t.parker = nil
+		return
+	}
+	if foreign != nil {
+		defer e.AfterFunc(foreign, func() { e.Unpark(p) })()
+	}
+	if e.record {
+		e.notePark(t)
+	}
+	e.justSlept = true
+	t.co.Suspend()
+	if t.poisoned {
+		t.die()
+	}
+}
+
+// Unpark makes a parked task ready.
+func (e *engine) Unpark(p *sched.Parker) {
+	slot, ok := p.Wake()
+	if !ok {
+		return
+	}
+	t := slot.(*task)
+	e.mu.Lock()
+	t.parker, t.granted = nil, true
+	e.ready.push(t)
+	e.mu.Unlock()
+	if e.foreign || e.outside.Load() > 0 {
+		e.poke()
+	}
+}
+
+// running returns the running task, which is about to wait.
+func (e *engine) running(what any) *task {
+	t := e.cur.Load()
+	op := func() string {
+		if p, ok := what.(*sched.Parker); ok {
+			if why := p.Why.Load(); why != nil {
+				return why.String()
+			}
+			return "a wait"
+		}
+		return fmt.Sprint(what)
+	}
+	if t == nil {
+		panic("sim: " + op() + " where no task runs: a timer's callback, an invariant, or a goroutine outside the simulation must not wait with a ctx of it")
+	}
+	if e.checked && !e.own(t, op()) {
+		runtime.Goexit() // a stray goroutine; it has been reported
+	}
+	return t
+}
+
+// Go runs f beside the tasks, and waits for it for as long as it does not look as if it waited for them.
+func (e *engine) Go(f func()) {
+	e.outside.Add(1)
+	go func() {
+		defer e.poke()
+		defer e.outside.Add(-1)
+		f()
+	}()
+	for e.outside.Load() > 0 && e.settle(e.grace) {
+	}
+}
+
+// Panicked implements sched.Closed. A panic is a failure when it comes out of the program, and not before.
+func (e *engine) Panicked(string, any, []byte) bool { return !e.lenient }
+
+var _ sched.Closed = (*engine)(nil)
