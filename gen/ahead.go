@@ -18,14 +18,18 @@ type item[T any] struct {
 func readAhead[T any](g *braid.Group, src iter.Seq2[T, error], buffer int) *braid.Queue[item[T]] {
 	q := braid.NewQueue[item[T]](buffer)
 	g.Go(func(ctx context.Context) error {
-		defer q.Shutdown(braid.Drain)
-		return readInto(ctx, src, q)
+		err := readInto(ctx, src, q)
+		if err == nil {
+			q.Shutdown(braid.Drain)
+		}
+		return err
 	}, braid.Name("read"))
 	return q
 }
 
 // readInto puts the elements of src into q, an error of src as the last.
-// It returns an error only if ctx has ended, so that there is nobody to hand it to.
+// It returns an error only if ctx has ended, so that there is nobody to hand it to. Then q must not be shut down:
+// whoever reads q may hear of the shutdown before it hears of the end of ctx, and take what was cut off for the end.
 func readInto[T any](ctx context.Context, src iter.Seq2[T, error], q *braid.Queue[item[T]]) (last error) {
 	read(ctx, src, func(v T, err error) bool {
 		if err != nil && ctx.Err() != nil {

@@ -45,14 +45,14 @@ type source struct {
 	running atomic.Int32
 	emitted atomic.Int32
 	started atomic.Int32
-	stopped error // what the last run returned
+	stopped atomic.Pointer[error] // what the last run returned
 }
 
 func (s *source) produce(ctx context.Context, emit func(int) error) (err error) {
 	s.started.Add(1)
 	s.running.Add(1)
 	defer func() {
-		s.stopped = err
+		s.stopped.Store(&err)
 		s.running.Add(-1)
 	}()
 	for i := range s.n {
@@ -69,6 +69,14 @@ func (s *source) produce(ctx context.Context, emit func(int) error) (err error) 
 
 func (s *source) stream(ctx context.Context, buffer int) iter.Seq2[int, error] {
 	return gen.Stream(ctx, buffer, s.produce)
+}
+
+// err returns what the last run returned.
+func (s *source) err() error {
+	if p := s.stopped.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // gone checks that the producer has run and has ended.

@@ -34,14 +34,12 @@ func TestNext(t *testing.T) {
 		}
 		return "end", nil
 	})
-	if _, err := c.Result(); err != gen.ErrNotFinished {
-		t.Errorf("Result of a fresh coroutine: %v", err)
-	}
+	_, err := c.Result()
+	want(t, "Result of a fresh coroutine", err, gen.ErrNotFinished)
 	yields(t, "first", 0)(c.Next()) // a zero value is no end
 	yields(t, "second", 1)(c.Next())
-	if _, err := c.Result(); err != gen.ErrNotFinished {
-		t.Errorf("Result of a suspended coroutine: %v", err)
-	}
+	_, err = c.Result()
+	want(t, "Result of a suspended coroutine", err, gen.ErrNotFinished)
 	yields(t, "third", 2)(c.Next())
 	ends[int](t, "fourth")(c.Next())
 	ends[int](t, "fifth")(c.Next())
@@ -142,9 +140,8 @@ func TestReentrance(t *testing.T) {
 		panics(t, "Send inside", func() { c.Send(1) }, "Send", "while it runs")
 		panics(t, "Throw inside", func() { c.Throw(errBoom) }, "Throw", "while it runs")
 		panics(t, "Close inside", func() { c.Close() }, "Close", "while it runs")
-		if _, err := c.Result(); err != gen.ErrNotFinished {
-			t.Errorf("Result inside: %v", err)
-		}
+		_, err := c.Result()
+		want(t, "Result inside", err, gen.ErrNotFinished)
 		return y.Yield(1)
 	})
 	yields(t, "the first step", 1)(c.Next())
@@ -180,7 +177,7 @@ func TestTwoGoroutinesAtOnce(t *testing.T) {
 	c := gen.New(func(y *gen.Yielder[int, int]) (int, error) {
 		for i := 1; ; i++ {
 			if _, err := y.Yield(i); err != nil {
-				return i, nil
+				return i, err
 			}
 		}
 	})

@@ -32,7 +32,6 @@ func FlatMap[In, Out any](ctx context.Context, src iter.Seq2[In, error], n int,
 			open := braid.NewSemaphore(int64(n))
 			places := braid.NewQueue[*braid.Queue[item[Out]]](braid.Unbounded)
 			g.Go(func(ctx context.Context) (last error) {
-				defer places.Shutdown(braid.Drain)
 				read(ctx, src, func(v In, err error) bool {
 					if err != nil && ctx.Err() != nil {
 						last = err
@@ -43,17 +42,25 @@ func FlatMap[In, Out any](ctx context.Context, src iter.Seq2[In, error], n int,
 					}
 					q := braid.NewQueue[item[Out]](n)
 					last = places.Put(ctx, q)
+					if last != nil {
+						return false
+					}
 					if err != nil {
 						q.TryPut(item[Out]{err: err})
-						q.Shutdown(braid.Drain)
 						return false
 					}
 					g.Go(func(ctx context.Context) error {
-						defer q.Shutdown(braid.Drain)
-						return readInto(ctx, fn(ctx, v), q)
+						err := readInto(ctx, fn(ctx, v), q)
+						if err == nil {
+							q.Shutdown(braid.Drain)
+						}
+						return err
 					}, name)
-					return last == nil
+					return true
 				})
+				if last == nil {
+					places.Shutdown(braid.Drain)
+				}
 				return last
 			}, braid.Name("read"))
 			for {
@@ -109,7 +116,6 @@ func together[In, Out any](ctx context.Context, scope, name string, src iter.Seq
 			source := out.Producer()
 			var failure error // of src; it comes when the streams that are open have ended
 			g.Go(func(ctx context.Context) (last error) {
-				defer source.Close()
 				read(ctx, src, func(v In, err error) bool {
 					if err != nil {
 						if failure = err; ctx.Err() != nil {
@@ -122,12 +128,18 @@ func together[In, Out any](ctx context.Context, scope, name string, src iter.Seq
 					}
 					stream := out.Producer()
 					g.Go(func(ctx context.Context) error {
-						defer stream.Close()
 						defer open.Release(1)
-						return readInto(ctx, fn(ctx, v), out)
+						err := readInto(ctx, fn(ctx, v), out)
+						if err == nil {
+							stream.Close()
+						}
+						return err
 					}, braid.Name(name))
 					return true
 				})
+				if last == nil {
+					source.Close()
+				}
 				return last
 			}, braid.Name("read"))
 			more, err := drain(ctx, out, emit)

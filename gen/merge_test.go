@@ -89,7 +89,7 @@ var flatCases = []testCase{
 		}
 		slices.Sort(got)
 		wantList(t, "values", got, 10, 11, 12, 20, 21, 22, 30, 31, 32)
-		s.gone(t)
+		want(t, "running", s.running.Load(), 0)
 	}},
 	{"FlatMap: arguments", func(t *testing.T, ctx context.Context) {
 		panics(t, "n = 0", func() { gen.FlatMap(ctx, naturals(), 0, tens) }, "FlatMap with n = 0")
@@ -121,7 +121,7 @@ var flatCases = []testCase{
 				break
 			}
 		}
-		stuck.gone(t)
+		want(t, "running", stuck.running.Load(), 0)
 	}},
 	{"Merge: the first error ends it, and the others are broken off", func(t *testing.T, ctx context.Context) {
 		stuck := source{n: 1, last: never}
@@ -154,4 +154,3 @@ var flatCases = []testCase{
 		}
 	}},
 }
-

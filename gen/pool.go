@@ -110,10 +110,13 @@ func (p *pool[In, Out]) read(ctx context.Context, src iter.Seq2[In, error]) (las
 	if last == nil && ctx.Err() != nil {
 		last = p.failure // there is nobody to hand it to any more
 	}
+	if last != nil {
+		return last // and the ring stays open: what was cut off must not look like the end
+	}
 	p.closed.Store(true)
 	p.dismiss()
 	p.ready.ring()
-	return last
+	return nil
 }
 
 // wake makes a worker look for elements, if there is one to spare and none is about to.

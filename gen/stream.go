@@ -39,12 +39,14 @@ func Stream[T any](ctx context.Context, buffer int,
 			q := braid.NewQueue[T](buffer)
 			var failure error
 			g.Go(func(ctx context.Context) error {
-				defer q.Shutdown(braid.Drain)
 				err := produce(ctx, func(v T) error { return q.Put(ctx, v) })
-				if err == nil || ctx.Err() != nil {
-					return err
+				if err != nil && ctx.Err() != nil {
+					return err // and q stays open: what was cut off must not look like the end
 				}
-				failure = failed(ctx, err)
+				if err != nil {
+					failure = failed(ctx, err)
+				}
+				q.Shutdown(braid.Drain)
 				return nil
 			}, name)
 			for {

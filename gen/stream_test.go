@@ -68,7 +68,7 @@ var streamCases = []testCase{
 			}
 		}
 		s.gone(t)
-		if s.stopped == nil {
+		if s.err() == nil {
 			t.Error("its ctx has not ended")
 		}
 		want(t, "the loop's ctx", ctx.Err(), nil)
@@ -80,8 +80,8 @@ var streamCases = []testCase{
 			break
 		}
 		s.gone(t)
-		if s.stopped == nil || s.emitted.Load() > 3 {
-			t.Errorf("it emitted %d and ended with %v", s.emitted.Load(), s.stopped)
+		if s.err() == nil || s.emitted.Load() > 3 {
+			t.Errorf("it emitted %d and ended with %v", s.emitted.Load(), s.err())
 		}
 	}},
 	{"Stream: return out of the loop joins the producer", func(t *testing.T, ctx context.Context) {

@@ -75,11 +75,6 @@ func Tee[T any](ctx context.Context, src iter.Seq2[T, error], buffer int,
 
 // spread reads src into all copies that are still looped over.
 func spread[T any](ctx context.Context, src iter.Seq2[T, error], copies []*braid.Queue[item[T]]) (last error) {
-	defer func() {
-		for _, q := range copies {
-			q.Shutdown(braid.Drain)
-		}
-	}()
 	read(ctx, src, func(v T, err error) bool {
 		if err != nil && ctx.Err() != nil {
 			last = err
@@ -98,5 +93,10 @@ func spread[T any](ctx context.Context, src iter.Seq2[T, error], copies []*braid
 		}
 		return wanted && err == nil
 	})
+	if last == nil {
+		for _, q := range copies {
+			q.Shutdown(braid.Drain)
+		}
+	}
 	return last
 }

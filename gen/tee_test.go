@@ -160,7 +160,7 @@ var teeCases = []testCase{
 		isErr(t, "err", gen.Tee(ctx, s.stream(ctx, 0), 0, leaves), errBoom)
 	}},
 	{"Tee: arguments", func(t *testing.T, ctx context.Context) {
-		nobody := consumer(func(context.Context, iter.Seq2[int, error]) error { return nil })
+		var nobody consumer = func(context.Context, iter.Seq2[int, error]) error { return nil }
 		panics(t, "a negative buffer", func() { _ = gen.Tee(ctx, naturals(), -1, nobody) }, "buffer of -1")
 		panics(t, "no source", func() { _ = gen.Tee(ctx, nil, 1, nobody) }, "Tee")
 		panics(t, "no consumer", func() { _ = gen.Tee(ctx, naturals(), 1, nobody, nil) }, "Tee")
