@@ -60,7 +60,12 @@ func (c *Cond) Wait(ctx context.Context) error {
 }
 
 // WaitFor waits until ready returns true. It calls ready with the mutex held, at once and after each notification.
-// What [Cond.Wait] says about the mutex and about cancellation holds.
+// What [Cond.Wait] says about the mutex holds.
+//
+// # Cancellation
+//
+// If ctx is done already, WaitFor returns its cause and has neither called ready nor unlocked.
+// If ctx ends while it waits, it returns the cause with the mutex held, and does not call ready again.
 func (c *Cond) WaitFor(ctx context.Context, ready func() bool) error {
 	if ready == nil {
 		panic("braid: Cond.WaitFor needs a function that tests the state; the one given is nil")

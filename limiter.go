@@ -57,6 +57,10 @@ func (l *Limiter) Acquire(ctx context.Context) error {
 }
 
 // AcquireFor is [Limiter.Acquire] on behalf of borrower. It panics if the borrower is not comparable.
+//
+// # Cancellation
+//
+// As with Acquire: a call that is cancelled holds nothing, and borrower may ask again.
 func (l *Limiter) AcquireFor(ctx context.Context, borrower any) error {
 	if err := l.enter(ctx, "limiter.Acquire"); err != nil {
 		return err

@@ -13,10 +13,15 @@ import (
 // and at most n more results wait for an earlier one or for the loop; one element more may have been read.
 // A failure is yielded in its place as a [*TaskError] and cancels nobody;
 // a loop that returns at the first error has the rest cancelled and joined.
-// How the loop ends, panics and ctx are as with [AsCompleted].
+// How the loop ends, and panics, are as with [AsCompleted].
 // The loop waits for seq to return, so seq should not block for ever.
 //
 // Map panics if n < 1.
+//
+// # Cancellation
+//
+// If ctx ends, seq is read no further, the calls are cancelled and joined, and the cause is yielded last.
+// An element that was read and not begun is dropped.
 func Map[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
 	checkMap("Map", n, seq == nil || fn == nil)
 	return stream(ctx, "map", func(g *Group) func(context.Context) (result[Out], error) {
@@ -42,6 +47,10 @@ func Map[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(cont
 }
 
 // MapUnordered is [Map] with the results in the order in which they are ready.
+//
+// # Cancellation
+//
+// As with Map: if ctx ends, the calls are cancelled and joined, and the cause is yielded last.
 func MapUnordered[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
 	checkMap("MapUnordered", n, seq == nil || fn == nil)
 	return stream(ctx, "map", func(g *Group) func(context.Context) (result[Out], error) {

@@ -23,6 +23,11 @@ func (q *Queue[T]) Producer() *Producer[T] {
 }
 
 // Put is [Queue.Put]; after Close it returns [ErrShutdown].
+//
+// # Cancellation
+//
+// As with Queue.Put: if ctx ends first, or is done already, Put returns its cause and v is not in the queue;
+// if v was accepted in the same moment, it stays, and Put returns nil.
 func (p *Producer[T]) Put(ctx context.Context, v T) error {
 	p.q.mu.Lock()
 	closed := p.closed

@@ -366,8 +366,11 @@ func (q *Queue[T]) Shutdown(mode ShutdownMode) []T {
 }
 
 // All returns an iterator over the items, for a loop that ends when the queue has been shut down and is empty.
-// If ctx ends, the loop is given its cause once, and ends.
 // All does not call [Queue.TaskDone]: if anybody uses Join, the body of the loop must.
+//
+// # Cancellation
+//
+// If ctx ends, the loop is given its cause once, and ends. It has taken no item that it was not given.
 func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {

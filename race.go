@@ -44,11 +44,19 @@ func FirstSuccess[T any](ctx context.Context, fns ...func(context.Context) (T, e
 }
 
 // First is the function [First] with the settings of r.
+//
+// # Cancellation
+//
+// As with the function. Whatever succeeded and is not returned is given to Dispose.
 func (r Race[T]) First(ctx context.Context, fns ...func(context.Context) (T, error)) (T, error) {
 	return r.run(ctx, fns, true)
 }
 
 // FirstSuccess is the function [FirstSuccess] with the settings of r.
+//
+// # Cancellation
+//
+// As with the function. Whatever succeeded and is not returned is given to Dispose.
 func (r Race[T]) FirstSuccess(ctx context.Context, fns ...func(context.Context) (T, error)) (T, error) {
 	return r.run(ctx, fns, false)
 }

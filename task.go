@@ -261,6 +261,10 @@ func (h *Handle) Wait(ctx context.Context) error {
 }
 
 // Wait waits for the task to end and returns its result. Everything said at [Handle.Wait] holds.
+//
+// # Cancellation
+//
+// As with Handle.Wait: if ctx ends first, or is done already, Wait returns its cause and no result. The task goes on.
 func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 	if err := t.await(ctx); err != nil {
 		var zero T

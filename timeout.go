@@ -32,6 +32,11 @@ func Timeout(ctx context.Context, d time.Duration, fn func(context.Context) erro
 }
 
 // Deadline is [Timeout] with a point in time instead of a duration. The clock is that of [Time].
+//
+// # Cancellation
+//
+// As with Timeout: if ctx is done already, Deadline returns its cause, and if the time is over, a [*TimeoutError];
+// neither calls fn. If ctx ends while fn runs, so does fn's ctx, and Deadline returns what fn returns.
 func Deadline(ctx context.Context, at time.Time, fn func(context.Context) error) error {
 	if fn == nil {
 		panic("braid: Deadline needs a function; the one given is nil")
