@@ -13,6 +13,7 @@ func (l *Loop) backend() backend {
 			return failing{err}
 		}
 		l.io = ep
+		l.waker.Store(&l.io)
 	}
 	return l.io.(*epoll)
 }

@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -34,7 +35,9 @@ func (l *Loop) CallSoon(fn func()) *Callback {
 // CallSoonThreadsafe is [Loop.CallSoon] for any goroutine. After the loop has ended it does nothing.
 func (l *Loop) CallSoonThreadsafe(fn func()) *Callback {
 	c := newCallback("CallSoon", fn)
-	l.push(&c.entry)
+	if !l.ended.Load() { // or nobody would ever take it out
+		l.push(&c.entry)
+	}
 	return c
 }
 
@@ -97,16 +100,15 @@ func (l *Loop) invoke(c *Callback) {
 	if !c.state.CompareAndSwap(pending, fired) {
 		return
 	}
-	l.called = c
 	l.shown.Store(nil)
+	l.call.Store(reflect.ValueOf(c.fn).Pointer())
+	l.turns.Add(1)
 	defer func() {
 		if v := recover(); v != nil {
-			l.called = nil
 			l.exception(&braid.PanicError{Task: c.String(), Value: v, Stack: debug.Stack()})
 		}
 	}()
 	c.fn()
-	l.called = nil
 }
 
 // exception tells the handler of a callback's panic. A handler that panics itself is not heard.

@@ -15,42 +15,64 @@ type debugJob struct {
 }
 
 func (d *debugJob) Run() {
-	d.l.goroutines.Store(d.t, goroutineID())
-	defer d.l.goroutines.Delete(d.t)
+	defer d.l.goroutines.Delete(d.l.note(d.t))
 	d.t.job.Run()
 }
 
-// goroutine returns where t runs.
-func (l *Loop) goroutine(t *task) string {
-	id, _ := l.goroutines.Load(t)
-	s, _ := id.(string)
-	return s
+// resident is who lives on a goroutine of the loop. Only one of those runs at a time, so to be one is to be the one that runs.
+type resident struct {
+	task *task // nil for the loop itself
+	path string
 }
 
-// check panics unless the calling goroutine is the one of the running task.
+// note enters the calling goroutine as one of the loop, and returns its id.
+func (l *Loop) note(t *task) (id string) {
+	id, r := goroutineID(), resident{task: t}
+	if t != nil {
+		r.path = t.job.Path()
+	}
+	l.goroutines.Store(id, r)
+	return id
+}
+
+// check panics unless the calling goroutine is the one of the running task or callback.
 func (l *Loop) check(op string) {
 	if err := l.foreign(op); err != nil {
 		panic(err.Error())
 	}
 }
 
-// foreign returns an error that names both if the caller is not the running task, in debug mode.
+// foreign returns an error that names both if the caller is not the running task or callback, in debug mode.
+// Any goroutine may call it.
 func (l *Loop) foreign(op string) error {
 	if !l.debug {
 		return nil
 	}
 	me := goroutineID()
-	t := l.cur
-	switch {
-	case t != nil && l.goroutine(t) == me:
+	if _, ok := l.goroutines.Load(me); ok {
 		return nil
-	case t == nil && (l.called != nil || me == l.gid):
-		return nil // a callback
-	case t == nil:
-		return fmt.Errorf("loop: %s on goroutine %s, while the loop %s waits on goroutine %s: other goroutines come in through a braid.Portal or CallSoonThreadsafe", op, me, l.name(), l.gid)
-	default:
-		return fmt.Errorf("loop: %s on goroutine %s, while task %s of the loop runs on goroutine %s: other goroutines come in through a braid.Portal or CallSoonThreadsafe", op, me, t.job.Path(), l.goroutine(t))
 	}
+	return fmt.Errorf("loop: %s on goroutine %s, while %s: other goroutines come in through a braid.Portal or CallSoonThreadsafe", op, me, l.doing())
+}
+
+// doing says who runs, and where.
+func (l *Loop) doing() string {
+	text := "the loop " + l.name() + " ends"
+	asleep := l.ready.head.Load() == &l.ready.asleep
+	t := l.shown.Load()
+	l.goroutines.Range(func(id, v any) bool {
+		r, _ := v.(resident)
+		switch {
+		case r.task == nil:
+			text = fmt.Sprintf("the loop %s waits on goroutine %s", l.name(), id)
+			return !asleep // or a task runs, perhaps
+		case r.task == t && !asleep:
+			text = fmt.Sprintf("task %s of the loop runs on goroutine %s", r.path, id)
+			return false
+		}
+		return true
+	})
+	return text
 }
 
 func (l *Loop) name() string {
@@ -69,8 +91,10 @@ func goroutineID() string {
 }
 
 // funcName returns the name of a function, without the path of its package.
-func funcName(fn any) string {
-	f := runtime.FuncForPC(reflect.ValueOf(fn).Pointer())
+func funcName(fn any) string { return codeName(reflect.ValueOf(fn).Pointer()) }
+
+func codeName(pc uintptr) string {
+	f := runtime.FuncForPC(pc)
 	if f == nil {
 		return "unknown"
 	}

@@ -3,6 +3,7 @@ package loop_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -64,3 +65,25 @@ func contains(t *testing.T, what, text string, parts ...string) {
 		}
 	}
 }
+
+// logged returns what f puts into the default log.
+func logged(t *testing.T, f func()) string {
+	t.Helper()
+	var mu sync.Mutex
+	var text strings.Builder
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	slog.SetDefault(slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return text.Write(p)
+	}), nil)))
+	f()
+	mu.Lock()
+	defer mu.Unlock()
+	return text.String()
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -34,8 +34,9 @@ type Loop struct {
 	}
 
 	timers timers
-	wakeup chan struct{} // capacity one; ends the sleep of a loop without a poller
-	io     poller        // nil until the first socket is opened, and on systems that have none
+	wakeup chan struct{}          // capacity one; ends the sleep of a loop without a poller
+	io     poller                 // nil until the first socket is opened, and on systems that have none
+	waker  atomic.Pointer[poller] // io, for other goroutines
 
 	opening *braid.Limiter // of calls that open sockets
 	sockets struct {
@@ -50,17 +51,17 @@ type Loop struct {
 	pool   coro.Pool
 	spare  *task  // to be used again
 	todo   *entry // what is left of this turn
-	called *Callback
 	idle   *time.Timer
-	polled bool   // descriptors have been looked at since the last turn
-	fatal  any    // a panic of the loop itself
-	gid    string // of that goroutine, in debug mode
+	polled bool // descriptors have been looked at since the last turn
+	last   bool // the tasks have ended, and this is the last turn
+	fatal  any  // a panic of the loop itself
 
-	goroutines sync.Map // of the tasks, in debug mode: *task to string
+	goroutines sync.Map // that run the loop and its tasks, in debug mode: their ids to resident
 
-	// For the watchdog. Within a turn the same task does not run twice, so the two say whether anything has moved.
-	turns atomic.Uint64
+	// For the watchdog. Within a turn the same task does not run twice, so these say whether anything has moved.
+	turns atomic.Uint64        // and callbacks
 	shown atomic.Pointer[task] // cur, but for callbacks only at times
+	call  atomic.Uintptr       // the code of the last callback
 	dog   *watchdog
 }
 

@@ -24,6 +24,9 @@ func (l *Loop) Spawn(j sched.Job, direct bool) {
 			l.check("a spawn")
 		}
 		l.resume(l.newTask(j))
+		if l.cur == nil {
+			l.shown.Store(nil) // the callback goes on
+		}
 		return
 	}
 	t := &task{job: j}
@@ -74,9 +77,12 @@ func (l *Loop) resume(t *task) {
 
 // Park suspends the running task.
 func (l *Loop) Park(p *sched.Parker, foreign context.Context) {
+	if l.debug {
+		l.check(waitOf(p))
+	}
 	t := l.cur
-	if t == nil || l.debug {
-		l.checkPark(p)
+	if t == nil {
+		panic(l.misuse(waitOf(p)))
 	}
 	switch {
 	case !p.Block(t):
@@ -95,16 +101,12 @@ func (l *Loop) parkUnder(foreign context.Context, p *sched.Parker, t *task) {
 	t.co.Suspend()
 }
 
-// checkPark panics if it is not a task that is about to wait.
-func (l *Loop) checkPark(p *sched.Parker) {
-	op := "a wait"
+// waitOf names the wait that is about to begin at p.
+func waitOf(p *sched.Parker) string {
 	if why := p.Why.Load(); why != nil {
-		op = why.String()
+		return why.String()
 	}
-	if l.cur == nil {
-		panic(l.misuse(op))
-	}
-	l.check(op)
+	return "a wait"
 }
 
 // Unpark makes a parked task ready.
@@ -116,12 +118,12 @@ func (l *Loop) Unpark(p *sched.Parker) {
 
 // Yield puts the running task at the end of the ready queue.
 func (l *Loop) Yield() {
+	if l.debug {
+		l.check("Yield")
+	}
 	t := l.cur
 	if t == nil {
 		panic(l.misuse("Yield"))
-	}
-	if l.debug {
-		l.check("Yield")
 	}
 	l.push(&t.entry)
 	t.co.Suspend()

@@ -10,11 +10,10 @@ import (
 func (l *Loop) drive(ended chan struct{}) {
 	over := false
 	if l.debug {
-		l.gid = goroutineID()
+		defer l.goroutines.Delete(l.note(nil))
 	}
 	defer func() {
 		if l.fatal = recover(); l.fatal == nil && !over {
-			l.called = nil
 			go l.drive(ended)
 			return
 		}
@@ -26,16 +25,20 @@ func (l *Loop) drive(ended chan struct{}) {
 	over = true
 }
 
-// turn is one turn of the loop. It returns false when all tasks have ended.
+// turn is one turn of the loop. It returns false when all tasks have ended. Callbacks that are ready then are called in one more turn,
+// but not what they make ready: one that repeats itself would keep the loop for ever.
 //
 // The order is that of asyncio: what descriptors and timers have made ready joins the queue; then what is in the queue is run,
 // first in, first out, and nothing that becomes ready meanwhile.
 func (l *Loop) turn() bool {
 	if l.todo == nil {
-		if l.ready.empty() && !l.expire() && l.ready.empty() {
-			if l.tasks.Load() == 0 {
+		switch {
+		case l.tasks.Load() == 0:
+			if l.last || l.ready.empty() {
 				return false
 			}
+			l.last = true
+		case l.ready.empty():
 			l.sleep()
 		}
 		if l.io != nil && !l.polled {
@@ -51,6 +54,7 @@ func (l *Loop) turn() bool {
 	l.todo = nil
 	for e != nil {
 		next := e.next
+		e.next = nil // a task that is not resumed for long would keep in memory what once stood behind it, one after another
 		if e.task != nil {
 			l.resume(e.task)
 		} else {
@@ -63,26 +67,23 @@ func (l *Loop) turn() bool {
 	return true
 }
 
-// expire calls the timers that are due, and reports whether there were any.
-func (l *Loop) expire() bool {
+// expire calls the timers that are due.
+func (l *Loop) expire() {
 	next := l.timers.next.Load()
 	if next == never {
-		return false
+		return
 	}
 	now := l.clock()
 	if next > now {
-		return false
+		return
 	}
-	called := false
 	for t := l.timers.due(now); t != nil; t = l.timers.due(now) {
 		if t.call != nil {
 			l.push(&t.call.entry)
 		} else {
 			t.f()
 		}
-		called = true
 	}
-	return called
 }
 
 // sleep waits until something is ready or a timer is due.
@@ -100,7 +101,9 @@ func (l *Loop) sleep() {
 		l.io.tell()
 		l.polled = true
 	} else {
-		l.rest(wait)
+		if wait != 0 {
+			l.rest(wait)
+		}
 		l.ready.awake()
 	}
 	l.dog.loopAwake()
@@ -126,8 +129,8 @@ func (l *Loop) rest(wait time.Duration) {
 
 // wake ends a sleep. Any goroutine may call it that has found the loop asleep.
 func (l *Loop) wake() {
-	if l.io != nil {
-		l.io.wake()
+	if p := l.waker.Load(); p != nil {
+		(*p).wake()
 		return
 	}
 	select {

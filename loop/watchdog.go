@@ -11,7 +11,7 @@ import (
 
 // Slow is a task or callback that holds the loop, so that nothing else on it can run.
 type Slow struct {
-	Task  string        // the path of the task, or the name of the callback
+	Task  string        // "task" and its path, or "callback" and the name of its function
 	For   time.Duration // for how long at least, so far
 	Stack string        // what it is doing
 }
@@ -109,7 +109,7 @@ func (d *watchdog) look() moment { return moment{d.l.turns.Load(), d.l.shown.Loa
 
 // report tells of what has held the loop since m. It returns false if that has just ended.
 func (d *watchdog) report(m moment, held time.Duration) bool {
-	s := Slow{Task: "a callback", For: held.Round(time.Millisecond)}
+	s := Slow{Task: "callback " + codeName(d.l.call.Load()), For: held.Round(time.Millisecond)}
 	t := m.task
 	d.looking.Store(t)
 	defer d.looking.Store(nil)
