@@ -226,6 +226,7 @@ func (p *pool[In, Out]) solve(ctx context.Context, i int64) error {
 	in := s.in
 	if !p.ordered {
 		p.clear(s)
+		p.makeRoom(p.head.Load()) // the reader may have seen all but this slot free, and this call may be the last to end
 	}
 	out, err := p.fn(ctx, in)
 	if err != nil {
@@ -260,6 +261,11 @@ func (p *pool[In, Out]) clear(s *slot[In, Out]) {
 // passed says that the loop is about to have one element more.
 func (p *pool[In, Out]) passed(head int64) {
 	p.head.Store(head)
+	p.makeRoom(head)
+}
+
+// makeRoom wakes the reader if half of the ring is free.
+func (p *pool[In, Out]) makeRoom(head int64) {
 	if p.room.waiting.Load() && p.tail.Load()-head <= int64(len(p.ring)/2) {
 		p.room.ring()
 	}
