@@ -117,6 +117,20 @@ func TestPing(t *testing.T) {
 	}
 }
 
+// A database that cannot be read does not answer, though it is open.
+func TestPingReads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := open(t, path)
+	for _, file := range []string{path, path + "-wal"} {
+		if err := os.Truncate(file, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Ping(t.Context()); err == nil {
+		t.Error("an empty file answered")
+	}
+}
+
 // A writer whose ctx ends while it queues has written nothing, and the queue
 // goes on without it.
 func TestCancelledInTheQueue(t *testing.T) {
