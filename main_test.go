@@ -205,7 +205,7 @@ func busy(ctx context.Context, i, depth int) error {
 	}
 }
 
-// The first failure of a group is the one that cancelled it, also when several come at the same time.
+// The first failure of a group is the one that cancelled it, also when several come at the same time, panics among them.
 func TestFirstFailureIsTheCause(t *testing.T) {
 	t.Parallel()
 	braidtest.CheckLeaks(t)
@@ -220,6 +220,9 @@ func TestFirstFailureIsTheCause(t *testing.T) {
 			for i := range 4 {
 				g.Go(func(ctx context.Context) error {
 					_ = start.Wait(context.WithoutCancel(ctx))
+					if i%2 == 0 {
+						panic(i)
+					}
 					return fmt.Errorf("failure %d", i)
 				})
 			}
@@ -227,7 +230,7 @@ func TestFirstFailureIsTheCause(t *testing.T) {
 			_ = new(braid.Event).Wait(ctx)
 			cause = context.Cause(ctx)
 			return nil
-		})
+		}, braid.OnPanic(braid.AsError), braid.PanicHook(func(*braid.PanicError) {}))
 		var ge *braid.GroupError
 		if !errors.As(err, &ge) || len(ge.Unwrap()) != 4 {
 			t.Fatalf("err = %v", err)
