@@ -200,14 +200,16 @@ func ExampleBatch() {
 	// [5] <nil>
 }
 
+// Two elements pass at once, the third when a period has passed since the first one.
 func ExampleThrottle() {
 	start := time.Now()
-	for v, err := range gen.Throttle(context.Background(), gen.Values(slices.Values([]int{1, 2, 3})), 2, time.Millisecond) {
-		fmt.Println(v, err, time.Since(start) >= time.Millisecond)
+	const period = 2 * time.Millisecond
+	for v, err := range gen.Throttle(context.Background(), gen.Values(slices.Values([]int{1, 2, 3})), 2, period) {
+		fmt.Println(v, err, v < 3 || time.Since(start) >= period)
 	}
 	// Output:
-	// 1 <nil> false
-	// 2 <nil> false
+	// 1 <nil> true
+	// 2 <nil> true
 	// 3 <nil> true
 }
 

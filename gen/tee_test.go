@@ -10,8 +10,6 @@ import (
 	"github.com/braid-go/braid/gen"
 )
 
-type consumer = func(ctx context.Context, src iter.Seq2[int, error]) error
-
 var teeCases = []testCase{
 	{"Tee: each consumer is given all elements", func(t *testing.T, ctx context.Context) {
 		for _, buffer := range []int{0, 1, 100} {
@@ -160,7 +158,7 @@ var teeCases = []testCase{
 		isErr(t, "err", gen.Tee(ctx, s.stream(ctx, 0), 0, leaves), errBoom)
 	}},
 	{"Tee: arguments", func(t *testing.T, ctx context.Context) {
-		var nobody consumer = func(context.Context, iter.Seq2[int, error]) error { return nil }
+		nobody := func(context.Context, iter.Seq2[int, error]) error { return nil }
 		panics(t, "a negative buffer", func() { _ = gen.Tee(ctx, naturals(), -1, nobody) }, "buffer of -1")
 		panics(t, "no source", func() { _ = gen.Tee(ctx, nil, 1, nobody) }, "Tee")
 		panics(t, "no consumer", func() { _ = gen.Tee(ctx, naturals(), 1, nobody, nil) }, "Tee")

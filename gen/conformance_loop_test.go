@@ -1,0 +1,30 @@
+package gen_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/loop"
+)
+
+// The loop's own root scope is a task above each case, which the other schedulers do not have.
+func onLoop(ctx context.Context, body func(context.Context), opts ...loop.Option) {
+	_ = loop.Run(ctx, func(ctx context.Context, _ *braid.Group) error {
+		body(ctx)
+		return nil
+	}, opts...)
+}
+
+// On the event loop, in real time.
+func TestConformanceLoop(t *testing.T) {
+	runAll(t, func(t *testing.T, body func(context.Context)) { onLoop(t.Context(), body) })
+}
+
+// On the event loop, in virtual time.
+func TestConformanceLoopSynctest(t *testing.T) {
+	runAll(t, func(t *testing.T, body func(context.Context)) {
+		synctest.Test(t, func(t *testing.T) { onLoop(t.Context(), body) })
+	})
+}
