@@ -177,7 +177,7 @@ func TestAsyncioToThread(t *testing.T) {
 		p.println("finished main")
 		return err
 	})
-	p.check(t, "started main\nstart blocking_io\nblocking_io complete\nfinished main")
+	p.check(t, "started main\nstart blocking_io\n"+"blocking_io complete\nfinished main")
 }
 
 // "Task Object": a task is cancelled and cleans up.

@@ -21,8 +21,6 @@ func (l *Loop) backend() backend {
 // failing is the backend of a loop that cannot have a poller.
 type failing struct{ err error }
 
-func (f failing) conn(c net.Conn) (transport, error) { return nil, discard(c, f.err) }
-func (f failing) listener(ln net.Listener) (transport, func(), error) {
-	return nil, nil, discard(ln, f.err)
-}
+func (f failing) conn(c net.Conn) (transport, error)              { return nil, discard(c, f.err) }
+func (f failing) listener(ln net.Listener) (transport, error)     { return nil, discard(ln, f.err) }
 func (f failing) packetConn(pc net.PacketConn) (transport, error) { return nil, discard(pc, f.err) }

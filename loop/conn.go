@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"time"
+
+	"github.com/braid-go/braid"
 )
 
 // Conn is a stream connection, TCP or Unix, whose calls let the loop run other tasks while they wait.
@@ -48,10 +50,15 @@ func (c *Conn) ReadContext(ctx context.Context, p []byte) (n int, err error) {
 			return 0, c.err("read", context.Cause(ctx))
 		}
 		n, err = c.tryRead(p)
-		if err != errAgain {
+		switch err {
+		case errAgain:
+			err = c.s.r.event.Wait(ctx)
+		case errOthers:
+			err = braid.Yield(ctx)
+		default:
 			return n, c.err("read", err)
 		}
-		if err := c.s.r.event.Wait(ctx); err != nil {
+		if err != nil {
 			return 0, c.err("read", err)
 		}
 	}
@@ -67,8 +74,7 @@ func (c *Conn) tryRead(p []byte) (int, error) {
 			n, err = s.t.read(p)
 		}
 		if err == errAgain {
-			s.r.ready = false
-			s.r.event.Clear()
+			s.r.wait()
 		}
 	}
 	s.mu.Unlock()
@@ -97,10 +103,15 @@ func (c *Conn) WriteContext(ctx context.Context, p []byte) (n int, err error) {
 		}
 		m, err := c.tryWrite(p[n:])
 		n += m
-		if err != errAgain {
+		switch err {
+		case errAgain:
+			err = c.s.w.event.Wait(ctx)
+		case errOthers:
+			err = braid.Yield(ctx)
+		default:
 			return n, c.err("write", err)
 		}
-		if err := c.s.w.event.Wait(ctx); err != nil {
+		if err != nil {
 			return n, c.err("write", err)
 		}
 	}
@@ -118,8 +129,7 @@ func (c *Conn) tryWrite(p []byte) (n int, err error) {
 			}
 		}
 		if err == errAgain {
-			s.w.ready = false
-			s.w.event.Clear()
+			s.w.wait()
 		}
 	}
 	s.mu.Unlock()

@@ -186,6 +186,9 @@ func (d *descriptor) packetAddr(sa syscall.Sockaddr) net.Addr {
 func (d *descriptor) sockaddr(to net.Addr) (syscall.Sockaddr, error) {
 	switch to := to.(type) {
 	case *net.UDPAddr:
+		if to == nil {
+			return nil, &net.AddrError{Err: "missing address"}
+		}
 		own, err := syscall.Getsockname(d.fd)
 		if err != nil {
 			return nil, err

@@ -95,7 +95,7 @@ func TestRunUnderADoneContextDoesNotCallBody(t *testing.T) {
 		t.Error("body was called")
 		return nil
 	})
-	if err != errBoom { //nolint:errorlint // the very cause is promised
+	if err != errBoom {
 		t.Errorf("err = %v", err)
 	}
 }

@@ -151,25 +151,49 @@ func (ep *epoll) close() {
 	_ = ep.file.Close()
 }
 
-func (ep *epoll) conn(c net.Conn) (transport, error)              { return ep.takeOver(c) }
-func (ep *epoll) packetConn(pc net.PacketConn) (transport, error) { return ep.takeOver(pc) }
-func (ep *epoll) listener(ln net.Listener) (transport, func(), error) {
-	var clean func()
-	if u, ok := ln.(*net.UnixListener); ok {
-		path := ln.Addr().String()
-		u.SetUnlinkOnClose(false) // not yet, for it is closed at once
-		if path != "" && path[0] != '@' {
-			clean = func() { _ = syscall.Unlink(path) }
-		}
-	}
-	t, err := ep.takeOver(ln)
+func (ep *epoll) conn(c net.Conn) (transport, error)              { return ep.transport(c) }
+func (ep *epoll) packetConn(pc net.PacketConn) (transport, error) { return ep.transport(pc) }
+
+func (ep *epoll) transport(c io.Closer) (transport, error) {
+	d, err := ep.takeOver(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if _, ok := ln.(*net.TCPListener); ok {
-		inheritOptions(t.(*descriptor).fd)
+	return d, nil
+}
+
+func (ep *epoll) listener(ln net.Listener) (transport, error) {
+	u, ok := ln.(*net.UnixListener)
+	if ok {
+		u.SetUnlinkOnClose(false) // not yet, for it is closed at once
 	}
-	return t, clean, nil
+	d, err := ep.takeOver(ln)
+	path := ln.Addr().String()
+	switch {
+	case ok && path != "" && path[0] != '@':
+		if err != nil {
+			_ = syscall.Unlink(path)
+			return nil, err
+		}
+		return &unixListener{descriptor{ep: ep, fd: d.fd}, path}, nil
+	case err != nil:
+		return nil, err
+	case !ok:
+		inheritOptions(d.fd)
+	}
+	return d, nil
+}
+
+// unixListener takes its file away when it is closed. That comes first, or it could be the file of the next one.
+type unixListener struct {
+	descriptor
+
+	path string
+}
+
+func (u *unixListener) close() error {
+	_ = syscall.Unlink(u.path)
+	return u.descriptor.close()
 }
 
 // inheritOptions sets on a listener what package net sets on each connection: Linux hands it down, so accepting is one system call.
@@ -188,7 +212,7 @@ func inheritOptions(fd int) {
 }
 
 // takeOver makes the descriptor of c the loop's own.
-func (ep *epoll) takeOver(c io.Closer) (transport, error) {
+func (ep *epoll) takeOver(c io.Closer) (*descriptor, error) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return nil, discard(c, fmt.Errorf("loop: %T has no descriptor", c))

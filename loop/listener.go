@@ -10,10 +10,9 @@ import (
 
 // Listener accepts connections onto its loop. It is a net.Listener. [Listen] makes one.
 type Listener struct {
-	s     socket
-	addr  net.Addr
-	busy  time.Duration // how long Accept waits after the system had no descriptor left
-	clean func()        // after Close; may be nil
+	s    socket
+	addr net.Addr
+	busy time.Duration // how long Accept waits after the system had no descriptor left
 }
 
 // Accept waits for the next connection. See [Listener.AcceptContext].
@@ -57,9 +56,21 @@ func (ln *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
 			return nil, ln.err("accept", err)
 		}
 		ln.busy = min(max(2*ln.busy, 5*time.Millisecond), time.Second)
-		if err := braid.Sleep(ctx, ln.busy); err != nil {
-			return nil, ln.err("accept", err)
-		}
+		ln.pause(ctx)
+	}
+}
+
+// pause waits a little. The end of ctx, Close and the deadline end it too, and are then found by the next try.
+func (ln *Listener) pause(ctx context.Context) {
+	s := &ln.s
+	s.mu.Lock()
+	idle := s.closed == nil && !s.r.expired
+	if idle {
+		s.r.event.Clear()
+	}
+	s.mu.Unlock()
+	if idle {
+		_ = braid.Timeout(ctx, ln.busy, s.r.event.Wait)
 	}
 }
 
@@ -74,11 +85,7 @@ func (ln *Listener) local(t transport) net.Addr {
 // Close stops listening. A call that waits in Accept returns net.ErrClosed. Connections that have been accepted stay.
 // It may be called from any goroutine, and does not wait.
 func (ln *Listener) Close() error {
-	err := ln.s.end(net.ErrClosed)
-	if err == nil && ln.clean != nil {
-		ln.clean()
-	}
-	return ln.err("close", err)
+	return ln.err("close", ln.s.end(net.ErrClosed))
 }
 
 // Addr returns the address that the listener has.

@@ -74,11 +74,10 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 		return nil, withCause(ctx, err)
 	}
 	ln := &Listener{addr: nl.Addr()}
-	t, clean, err := l.backend().listener(nl)
+	t, err := l.backend().listener(nl)
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: ln.addr, Err: err}
 	}
-	ln.clean = clean
 	ln.s.init(l, t)
 	if err := l.adopt(&ln.s); err != nil {
 		return nil, ln.err("listen", err)
@@ -124,7 +123,7 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 // backend makes transports of what package net has opened, and takes that over.
 type backend interface {
 	conn(net.Conn) (transport, error)
-	listener(net.Listener) (t transport, clean func(), err error)
+	listener(net.Listener) (transport, error)
 	packetConn(net.PacketConn) (transport, error)
 }
 

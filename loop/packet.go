@@ -9,9 +9,8 @@ import (
 // PacketConn sends and receives packets. It is a net.PacketConn. [ListenPacket] makes one.
 // What [Conn] says about tasks, goroutines and ctx holds.
 type PacketConn struct {
-	s     socket
-	addr  net.Addr
-	clean func() // after Close; may be nil
+	s    socket
+	addr net.Addr
 }
 
 // ReadFrom receives the next packet. See [PacketConn.ReadFromContext].
@@ -59,13 +58,7 @@ func (c *PacketConn) WriteToContext(ctx context.Context, p []byte, to net.Addr) 
 }
 
 // Close closes the connection. It may be called from any goroutine, and does not wait.
-func (c *PacketConn) Close() error {
-	err := c.s.end(net.ErrClosed)
-	if err == nil && c.clean != nil {
-		c.clean()
-	}
-	return c.err("close", nil, err)
-}
+func (c *PacketConn) Close() error { return c.err("close", nil, c.s.end(net.ErrClosed)) }
 
 // LocalAddr returns the address of the connection.
 func (c *PacketConn) LocalAddr() net.Addr { return c.addr }

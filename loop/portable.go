@@ -1,9 +1,11 @@
 package loop
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -16,8 +18,8 @@ func (p portable) conn(c net.Conn) (transport, error) {
 	return &netTransport{l: p.l, conn: c, local: c.LocalAddr(), closer: c}, nil
 }
 
-func (p portable) listener(ln net.Listener) (transport, func(), error) {
-	return &netTransport{l: p.l, ln: ln, local: ln.Addr(), closer: ln}, nil, nil
+func (p portable) listener(ln net.Listener) (transport, error) {
+	return &netTransport{l: p.l, ln: ln, local: ln.Addr(), closer: ln}, nil
 }
 
 func (p portable) packetConn(pc net.PacketConn) (transport, error) {
@@ -154,52 +156,60 @@ func (t *netTransport) accept() (transport, net.Addr, error) {
 	return nil, nil, errAgain
 }
 
-// send starts a goroutine that writes a copy of p.
-func (t *netTransport) send(p []byte, write func([]byte) error) (int, error) {
+// behind calls write, which sends out.data, on a goroutine.
+func (t *netTransport) behind(write func() error) {
+	t.out.busy = true
+	t.l.sockets.helpers.Go(func() {
+		err := plain(write())
+		t.s.mu.Lock()
+		t.out.busy, t.out.err = false, cmp.Or(t.out.err, err) // closeWrite may have come meanwhile
+		if t.shut {
+			_ = shutWrite(t.conn)
+		}
+		if t.closing {
+			_ = t.closeNow()
+		}
+		t.s.mu.Unlock()
+		t.s.writable()
+	})
+}
+
+func (t *netTransport) write(p []byte) (int, error) {
 	switch {
 	case t.out.err != nil:
 		return 0, t.out.err
+	case len(p) == 0:
+		return 0, nil
 	case t.out.busy:
 		return 0, errAgain
 	}
 	p = p[:min(len(p), writeBehind)]
 	t.out.data = append(t.out.data[:0], p...)
-	t.out.busy = true
-	t.l.sockets.helpers.Go(func() {
-		err := plain(write(t.out.data))
-		t.s.mu.Lock()
-		t.out.busy, t.out.err = false, err
-		if t.shut {
-			_ = shutWrite(t.conn)
-		}
-		if t.closing {
-			_ = t.closeNow() // whoever closed it has been answered
-		}
-		t.s.mu.Unlock()
-		t.s.writable()
+	t.behind(func() error {
+		_, err := t.conn.Write(t.out.data)
+		return err
 	})
 	return len(p), nil
 }
 
-func (t *netTransport) write(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, t.out.err
-	}
-	return t.send(p, func(p []byte) error {
-		_, err := t.conn.Write(p)
-		return err
-	})
-}
-
+// writeTo sends the packet at once if it can, so that the caller hears what is wrong with it.
+// Only one that has to wait for room, which is rare, is sent by a goroutine, and what becomes of it is not heard.
 func (t *netTransport) writeTo(p []byte, to net.Addr) (int, error) {
-	n, err := t.send(p, func(p []byte) error {
-		_, err := t.pc.WriteTo(p, to)
-		return err
-	})
-	if err != errAgain {
-		t.out.err = nil // of an earlier packet
+	if t.out.busy {
+		return 0, errAgain
 	}
-	return n, err
+	_ = t.pc.SetWriteDeadline(time.Now().Add(time.Millisecond)) // one that is over would not even try
+	n, err := t.pc.WriteTo(p, to)
+	_ = t.pc.SetWriteDeadline(time.Time{})
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, plain(err)
+	}
+	t.out.data = append(t.out.data[:0], p...)
+	t.behind(func() error {
+		_, _ = t.pc.WriteTo(t.out.data, to)
+		return nil
+	})
+	return len(p), nil
 }
 
 func (t *netTransport) closeRead() error {
@@ -229,18 +239,17 @@ func shutWrite(c net.Conn) error {
 	return errors.ErrUnsupported
 }
 
-// close lets what has been written go out first, as a system does that has it in its buffers. The end of the loop does not wait for it.
+// close lets what has been written go out first, as a system does that has it in its buffers. The end of the loop waits for that,
+// but not for what is written on connections that nobody has closed.
 func (t *netTransport) close() error {
 	t.l.forget(t.s)
 	if c := t.in.conn; c != nil {
 		_ = c.Close()
 	}
-	if t.out.busy && t.s.closed != errLoopEnded {
+	if t.out.busy && t.conn != nil && t.s.closed != errLoopEnded {
 		t.closing = true
-		if t.conn != nil {
-			_ = t.conn.SetReadDeadline(time.Unix(1, 0))
-			_ = t.conn.SetWriteDeadline(time.Now().Add(lingering))
-		}
+		_ = t.conn.SetReadDeadline(time.Unix(1, 0))
+		_ = t.conn.SetWriteDeadline(time.Now().Add(lingering))
 		return nil
 	}
 	return t.closeNow()

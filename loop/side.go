@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"os"
 	"sync"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 type side struct {
 	ready   bool
 	expired bool
+	streak  uint8       // calls since the last wait
 	event   braid.Event // set when a waiting call should look again
 
 	deadline int64  // on the loop's clock; never if there is none
@@ -22,12 +22,10 @@ type side struct {
 // wake makes waiting calls look again.
 func (s *side) wake() { s.event.Set() }
 
-// expire is what a call finds when the deadline has passed.
-func (s *side) err() error {
-	if s.expired {
-		return os.ErrDeadlineExceeded
-	}
-	return nil
+// wait is called when a call has to wait, which it does on event then.
+func (s *side) wait() {
+	s.ready, s.streak = false, 0
+	s.event.Clear()
 }
 
 // limit sets the deadline. mu is the owner's, and held.

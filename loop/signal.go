@@ -21,7 +21,13 @@ func (l *Loop) OnSignal(fn func(os.Signal), signals ...os.Signal) (stop func()) 
 		for {
 			select {
 			case s := <-ch:
-				l.CallSoonThreadsafe(func() { fn(s) })
+				l.CallSoonThreadsafe(func() {
+					select {
+					case <-done: // stopped meanwhile
+					default:
+						fn(s)
+					}
+				})
 			case <-done:
 				return
 			}
