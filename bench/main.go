@@ -54,6 +54,7 @@ func benchmarks() []benchmark {
 	list = append(list, queues()...)
 	list = append(list, instants()...)
 	list = append(list, loops()...)
+	list = append(list, gens()...)
 	return append(list, benchmark{"idle", idle}, benchmark{"million", million}, benchmark{"hello", hello})
 }
 
