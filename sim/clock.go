@@ -159,7 +159,7 @@ func (e *engine) advance() {
 		t := due[i]
 		e.timers.remove(t)
 		e.mu.Unlock()
-		e.note(nil, "timer", time.Duration(t.when))
+		e.note(nil, "a timer fires")
 		e.call(t.f)
 		e.mu.Lock()
 	}

@@ -20,14 +20,15 @@ import (
 type engine struct {
 	limits
 
-	src     source
-	prog    func() // what the program does, on the stack of the first task
-	loop    bool   // tasks switch where they wait and nowhere else
-	checked bool   // find out who calls, which is slow
-	foreign bool   // goroutines outside may wake tasks at any time
-	lenient bool   // tasks may be left when the program has returned; panics are left to the default
-	record  bool   // write down what happens
-	cancels bool   // offer to cancel at each wait
+	src       source
+	prog      func() // what the program does, on the stack of the first task
+	loop      bool   // tasks switch where they wait and nowhere else
+	checked   bool   // find out who calls, which is slow
+	foreign   bool   // goroutines outside may wake tasks at any time
+	lenient   bool   // panics are left to the default, and the clocks may be mixed
+	allowLeft bool   // tasks may be left when the program has returned
+	record    bool   // write down what happens
+	cancels   bool   // offer to cancel at each wait
 
 	ctx        context.Context
 	cancelRoot context.CancelCauseFunc
@@ -58,6 +59,7 @@ type engine struct {
 	labels   labels
 	holds    []hold
 	checks   []check
+	crashes  []*crashable
 
 	returned  bool // the program has
 	justSlept bool // the task that has been resumed has parked
@@ -73,7 +75,11 @@ type engine struct {
 	wakeup   chan struct{}
 	grace    time.Duration // how long a call outside may take to do something
 	patience time.Duration // the same where nothing else could happen
-	progress atomic.Uint64 // for the guard
+
+	// For the guard.
+	progress atomic.Uint64
+	active   atomic.Bool // a schedule runs
+	waiting  atomic.Bool // for something outside
 
 	listBuf []*task
 	dueBuf  []*timer
@@ -91,7 +97,7 @@ const unwindSteps = 20_000
 
 func newEngine() *engine {
 	return &engine{
-		limits: limits{maxSteps: defaultMaxSteps, maxAdvances: defaultAdvances},
+		limits: limits{maxSteps: DefaultMaxSteps, maxAdvances: DefaultAdvances},
 		wakeup: make(chan struct{}, 1),
 		grace:  2 * time.Millisecond, patience: guardLimit,
 	}
@@ -114,7 +120,7 @@ func (e *engine) run(src source, prog func()) {
 	e.watchers, e.live = e.watchers[:0], 0
 	e.mu.Unlock()
 	clear(e.checks)
-	e.rootCalls, e.checks = e.rootCalls[:0], e.checks[:0]
+	e.rootCalls, e.checks, e.crashes = e.rootCalls[:0], e.checks[:0], nil
 	e.used, e.next = 0, nil
 	e.now.Store(0)
 	e.tape, e.trace = e.tape[:0], nil
@@ -187,7 +193,7 @@ func (e *engine) resume(t *task) {
 	}
 	if t.granted {
 		t.granted = false
-		e.note(t, "goes on", 0)
+		e.note(t, "goes on")
 		if e.cancels {
 			e.offerCancel(t)
 		}
@@ -208,7 +214,7 @@ func (e *engine) resume(t *task) {
 
 func (e *engine) end(t *task) {
 	t.ended, t.co = true, nil
-	e.note(t, "ends", 0)
+	e.note(t, "ends")
 	if !e.record {
 		t.job, t.op = nil, sched.Op{} // a task that has ended keeps nothing alive
 	}
@@ -259,7 +265,7 @@ func (e *engine) idle(timers bool) {
 	}
 	switch {
 	case e.someReady():
-	case e.returned && !e.ending && !e.lenient:
+	case e.returned && !e.ending && !e.allowLeft:
 		e.failLeft()
 	case timers:
 		e.advance()
@@ -280,6 +286,8 @@ func (e *engine) settle(limit time.Duration) bool {
 	if !e.foreign && e.outside.Load() == 0 {
 		return false
 	}
+	e.waiting.Store(true)
+	defer e.waiting.Store(false)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {

@@ -41,7 +41,7 @@ func (e *engine) offerCancel(t *task) {
 	case n - 2: // 1 of three, 0 of two
 		if n == 3 {
 			e.injected++
-			e.note(t, "is cancelled by the simulator", 0)
+			e.note(t, "is cancelled by the simulator")
 			e.call(func() {
 				if h := braid.Current(t.job.Context()); h != nil {
 					h.Cancel(ErrInjected)
@@ -50,7 +50,7 @@ func (e *engine) offerCancel(t *task) {
 		}
 	case n - 1:
 		e.injected++
-		e.note(nil, "the simulator cancels everything", 0)
+		e.note(nil, "the simulator cancels everything")
 		e.endRoot(ErrInjected)
 	}
 }

@@ -1,10 +1,198 @@
 package sim
 
-import "time"
+import (
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Defaults of what bounds a schedule and a search.
 const (
-	defaultMaxSteps = 100_000
-	defaultAdvances = 16
-	guardLimit      = 10 * time.Second
+	// DefaultSchedules is how many schedules [Test] tries, a tenth of it with -short.
+	DefaultSchedules = 1000
+	// DefaultExhaustive is where [Exhaustive] cuts the search.
+	DefaultExhaustive = 100_000
+	// DefaultMaxSteps is after how many steps a schedule is taken for one that never ends.
+	DefaultMaxSteps = 100_000
+	// DefaultAdvances is how often, in a schedule, time may pass although somebody could run.
+	DefaultAdvances = 16
 )
+
+// guardLimit is how long a task may compute, or something outside the simulation may take, on the real clock.
+const guardLimit = 10 * time.Second
+
+// Option changes how [Test] searches. The options are [Strategy], [Semantics] and the functions of this package that return one.
+type Option interface {
+	fmt.Stringer
+	apply(*config)
+}
+
+type config struct {
+	limits
+
+	name      string
+	seed      uint64
+	strategy  Strategy
+	semantics Semantics
+	schedules int // 0: the default
+	workers   int
+	cancels   bool
+	sweep     bool
+	left      bool // tasks may be left
+	replay    string
+	dir       string // of the regressions of all tests; "" for none
+	short     bool
+}
+
+type option struct {
+	name string
+	set  func(*config)
+}
+
+func (o option) String() string  { return o.name }
+func (o option) apply(c *config) { o.set(c) }
+
+// Semantics says where tasks may switch.
+type Semantics int
+
+const (
+	// Parallel lets tasks switch at the beginning of each operation of braid, as goroutines could. It is the default.
+	Parallel Semantics = iota
+	// Loop lets tasks switch only where they wait, as on the event loop; what is chosen is the order of those that are ready.
+	Loop
+)
+
+func (s Semantics) String() string {
+	if s == Loop {
+		return "loop"
+	}
+	return "parallel"
+}
+
+func (s Semantics) apply(c *config) { c.semantics = s }
+func (s Strategy) apply(c *config)  { c.strategy = s }
+
+// Schedules sets how many schedules are tried; with [Exhaustive], after how many the search is cut.
+// BRAID_SIM_SCHEDULES in the environment counts more.
+func Schedules(n int) Option {
+	return option{fmt.Sprintf("Schedules(%d)", n), func(c *config) { c.schedules = n }}
+}
+
+// Seed sets the seed of the random strategies. Without it the seed is made of the test's name, so that it is the same each time.
+// BRAID_SIM_SEED in the environment counts more; it is a number, or "random".
+func Seed(n uint64) Option {
+	return option{fmt.Sprintf("Seed(%d)", n), func(c *config) { c.seed = n }}
+}
+
+// Workers sets how many schedules run at the same time, each on an engine of its own. The default is GOMAXPROCS.
+// A program that shares state between its runs needs 1.
+func Workers(n int) Option {
+	return option{fmt.Sprintf("Workers(%d)", n), func(c *config) { c.workers = max(1, n) }}
+}
+
+// MaxSteps sets after how many steps a schedule is taken for one that never ends. The default is [DefaultMaxSteps].
+func MaxSteps(n int) Option {
+	return option{fmt.Sprintf("MaxSteps(%d)", n), func(c *config) { c.maxSteps = n }}
+}
+
+// Advances sets how often, in a schedule, time may pass although somebody could run. The default is [DefaultAdvances].
+// With 0 the machine is infinitely fast, as in testing/synctest, and no timeout fires while there is work to do.
+func Advances(n int) Option {
+	return option{fmt.Sprintf("Advances(%d)", n), func(c *config) { c.maxAdvances = n }}
+}
+
+// Cancels lets random schedules cancel a task, or the whole program, at one of its waits, with the cause [ErrInjected].
+func Cancels() Option { return option{"Cancels", func(c *config) { c.cancels = true }} }
+
+// Sweep first tries all cancellations, one a schedule: at each wait of the canonical schedule the task, and then the whole program,
+// is cancelled before the wait, while it waits, and when it has been woken. The same is done for each named [Fault], each crash of
+// a [Crashable] scope and each chance for a timeout. The cause of a cancellation is [ErrInjected].
+func Sweep() Option { return option{"Sweep", func(c *config) { c.sweep = true }} }
+
+// AllowLeft lets tasks be left when the program has returned, as [braid.Abandon] does. They are ended then.
+func AllowLeft() Option { return option{"AllowLeft", func(c *config) { c.left = true }} }
+
+// Replay runs one schedule only: that of a replay string from a report. BRAID_SIM_REPLAY in the environment counts more.
+func Replay(tape string) Option {
+	return option{"Replay(" + tape + ")", func(c *config) { c.replay = tape }}
+}
+
+// Regressions sets the directory where the schedules that failed are kept, one directory a test; the default is testdata/sim.
+// Those that are there are run first. With "" none are kept.
+func Regressions(dir string) Option {
+	return option{"Regressions(" + dir + ")", func(c *config) { c.dir = dir }}
+}
+
+// newConfig applies the options, and then the environment.
+func newConfig(test string, short bool, env func(string) string, opts []Option) (*config, error) {
+	c := &config{
+		limits:  limits{maxSteps: DefaultMaxSteps, maxAdvances: DefaultAdvances},
+		name:    test,
+		seed:    hashOf(test),
+		workers: runtime.GOMAXPROCS(0),
+		dir:     filepath.Join("testdata", "sim"),
+		short:   short,
+	}
+	for _, o := range opts {
+		o.apply(c)
+	}
+	if s := env("BRAID_SIM_SEED"); s == "random" {
+		c.seed = uint64(time.Now().UnixNano())
+	} else if s != "" {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("sim: BRAID_SIM_SEED=%s: want a number without a sign, or random", s)
+		}
+		c.seed = n
+	}
+	if s := env("BRAID_SIM_SCHEDULES"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("sim: BRAID_SIM_SCHEDULES=%s: want a positive number", s)
+		}
+		c.schedules, c.short = n, false
+	}
+	if s := env("BRAID_SIM_STRATEGY"); s != "" {
+		var err error
+		if c.strategy, err = parseStrategy(s); err != nil {
+			return nil, fmt.Errorf("sim: BRAID_SIM_STRATEGY: %w", err)
+		}
+	}
+	if s := env("BRAID_SIM_REPLAY"); s != "" {
+		c.replay = s
+	}
+	c.count()
+	return c, nil
+}
+
+// count settles how many schedules there are.
+func (c *config) count() {
+	if c.schedules == 0 {
+		c.schedules = DefaultSchedules
+		if c.strategy == Exhaustive {
+			c.schedules = DefaultExhaustive
+		}
+	}
+	if c.short && c.strategy != Exhaustive {
+		c.schedules = max(1, c.schedules/10)
+	}
+}
+
+// regressions is the directory of the test's regressions.
+func (c *config) regressions() string {
+	if c.dir == "" {
+		return ""
+	}
+	return filepath.Join(c.dir, strings.ReplaceAll(filepath.FromSlash(c.name), string(os.PathListSeparator), "_"))
+}
+
+func hashOf(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}

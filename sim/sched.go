@@ -69,6 +69,9 @@ func (e *engine) slowPoint(t *task) {
 	if !e.loop && len(e.checks) > 0 && !e.ending {
 		e.check()
 	}
+	if len(e.crashes) > 0 {
+		e.offerCrash()
+	}
 	if e.cancels && awaits(t.op.Name) {
 		e.offerCancel(t)
 	}

@@ -20,7 +20,7 @@ type event struct {
 }
 
 // note writes down what happened to t.
-func (e *engine) note(t *task, what string, _ time.Duration) {
+func (e *engine) note(t *task, what string) {
 	if !e.record || e.ending {
 		return
 	}
@@ -32,12 +32,14 @@ func (e *engine) note(t *task, what string, _ time.Duration) {
 }
 
 func (e *engine) noteOp(t *task) {
+	e.cur.Store(nil) // what is asked of the context is no operation of t
 	e.trackHolder(t)
-	e.note(t, e.labels.op(t.op), 0)
+	e.note(t, e.labels.op(t.op))
+	e.cur.Store(t)
 }
 
 func (e *engine) notePark(t *task) {
-	e.note(t, "waits", 0)
+	e.note(t, "waits")
 	t.blocked = true
 }
 

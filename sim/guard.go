@@ -1,0 +1,168 @@
+package sim
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// guard watches, on the real clock, that engines come back from the tasks that they have resumed.
+//
+// A task that blocks in something that is not braid's holds everything, and nobody can end it. So the guard finds its goroutine
+// in a dump, says what it does and where, and the test fails without it.
+type guard struct {
+	mu      sync.Mutex
+	engines []*engine
+	last    []uint64
+	since   []int // looks without progress
+
+	tripped atomic.Bool
+	hung    chan *failure
+	stop    chan struct{}
+}
+
+const (
+	guardTick = 50 * time.Millisecond
+	// guardLooks is how many looks in a row must find the same task blocked.
+	guardLooks = 5
+)
+
+func newGuard() *guard {
+	return &guard{hung: make(chan *failure, 1), stop: make(chan struct{})}
+}
+
+func (g *guard) add(e *engine) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.engines, g.last, g.since = append(g.engines, e), append(g.last, 0), append(g.since, 0)
+}
+
+// watch looks until the test is over.
+func (g *guard) watch() {
+	tick := time.NewTicker(guardTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-g.stop:
+			return
+		case <-tick.C:
+		}
+		if f := g.look(); f != nil {
+			g.tripped.Store(true)
+			g.hung <- f
+			return
+		}
+	}
+}
+
+func (g *guard) look() *failure {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, e := range g.engines {
+		now := e.progress.Load()
+		if !e.active.Load() || e.waiting.Load() || now != g.last[i] {
+			g.last[i], g.since[i] = now, 0
+			continue
+		}
+		g.since[i]++
+		if g.since[i] < guardLooks {
+			continue
+		}
+		name := "a callback"
+		if t := e.cur.Load(); t != nil {
+			name = "task " + t.name()
+		}
+		if f := blocked(name); f != nil {
+			return f
+		}
+		if time.Duration(g.since[i])*guardTick > guardLimit {
+			return &failure{
+				kind: failUncontrolled, site: "computes",
+				text: fmt.Sprintf("%s has run for %v without an operation of braid: a program that never ends?\n%s", name, guardLimit, running()),
+			}
+		}
+	}
+	return nil
+}
+
+// blocked looks for a goroutine of a task that is blocked in something that is not the simulator.
+func blocked(name string) *failure {
+	for _, g := range goroutines() {
+		switch {
+		case g.idle(), g.state == "running", g.state == "runnable", g.state == "":
+			continue
+		}
+		what, hint := g.state, "wait with the calls of braid, and use Offload for calls that block"
+		switch {
+		case strings.Contains(g.text, "testing.(*T).Parallel("):
+			what, hint = "t.Parallel", "t.Parallel cannot be called inside a schedule; call it before sim.Test"
+		case strings.Contains(g.text, "testing.(*T).Run("):
+			what, hint = "t.Run", "a subtest cannot run inside a schedule; call sim.Test in the subtest"
+		case g.state == "sleep":
+			what, hint = "time.Sleep", "braid.Sleep waits on the virtual clock"
+		}
+		return &failure{
+			kind: failUncontrolled, site: what + " at " + g.user(),
+			text: fmt.Sprintf("%s blocks in %s, at %s, which the simulator does not control: %s\n\n%s", name, what, g.user(), hint, g.text),
+		}
+	}
+	return nil
+}
+
+// running is the stack of a task that computes.
+func running() string {
+	for _, g := range goroutines() {
+		if !g.idle() {
+			return g.text
+		}
+	}
+	return ""
+}
+
+// goroutine is one of a dump.
+type goroutine struct{ state, text string }
+
+// goroutines returns those that run tasks of the simulator.
+func goroutines() []goroutine {
+	buf := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) {
+			buf = buf[:n]
+			break
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+	var list []goroutine
+	for text := range strings.SplitSeq(string(buf), "\n\n") {
+		if !strings.Contains(text, "internal/coro.(*Coroutine).call(") || !strings.Contains(text, module+"/sim.") {
+			continue
+		}
+		_, state, _ := strings.Cut(text, "[")
+		state, _, _ = strings.Cut(state, "]")
+		state, _, _ = strings.Cut(state, ",") // [chan receive, 2 minutes]
+		state, _, _ = strings.Cut(state, " (")
+		list = append(list, goroutine{state: state, text: text})
+	}
+	return list
+}
+
+// idle reports whether the task waits as it should, or for another one that it has resumed.
+func (g goroutine) idle() bool { return g.state == "coroutine" }
+
+// user is the innermost line of the goroutine that is the user's.
+func (g goroutine) user() string {
+	lines := strings.Split(g.text, "\n")
+	for i := 1; i+1 < len(lines); i += 2 {
+		file, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), " ")
+		path, _, _ := strings.Cut(file, ":")
+		function := lines[i]
+		if !internalFrame(function, path) && !strings.HasPrefix(function, "time.") && !strings.HasPrefix(function, "sync.") && !strings.HasPrefix(function, "internal/") {
+			return shortFile(file)
+		}
+	}
+	return "an unknown place"
+}
