@@ -124,7 +124,7 @@ func (h *Handle) returned(err error) State {
 	if rec := h.node.cancelled(); rec != nil && rec.explains(err) {
 		h.err = err
 		taken := h.reported(err)
-		if !h.node.inline && !(taken && h.extra.apart) {
+		if callers := h.node.inline || taken && h.extra.apart; !callers {
 			h.group.missed()
 		}
 		return Cancelled

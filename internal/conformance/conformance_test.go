@@ -1,19 +1,18 @@
-package conformance
+package conformance_test
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/braid-go/braid/internal/conformance"
 )
 
 // Each of the fifteen semantics of docs/design.md has cases by its number, and no two cases have the same name.
 func TestEverySemanticsHasCases(t *testing.T) {
 	t.Parallel()
-	var names []string
-	for _, c := range cases() {
-		names = append(names, c.name)
-	}
+	names := conformance.Names()
 	for i := range 15 {
 		number := fmt.Sprintf("S%02d ", i+1)
 		if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, number) }) {
