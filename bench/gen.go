@@ -17,11 +17,12 @@ import (
 // the ordered Map of streams beside a pool of workers that is written by hand.
 
 func gens() []benchmark {
-	list := []benchmark{
+	list := make([]benchmark, 0, 6)
+	list = append(list, []benchmark{
 		{"gen/next", generators{"gen: Next", "a step", "next", 90, genNext}.run},
 		{"gen/send", generators{"gen: Send", "a step", "send", 110, genSend}.run},
 		{"gen/delegate", generators{"gen: Next through two YieldFrom", "a step", "delegate", 0, genDelegate}.run},
-	}
+	}...)
 	for _, cost := range []int{10, 1000, 20000} {
 		list = append(list, benchmark{fmt.Sprintf("gen/map/%d", cost), mapDuel(cost).run})
 	}
@@ -71,13 +72,11 @@ func (g generators) run(ctx context.Context, c config) ([]row, error) {
 
 // pythonGenerators prints what a step took, as JSON.
 const pythonGenerators = `
-import json, sys, time
+import itertools, json, sys, time
 
 def counting():
-    i = 0
-    while True:
+    for i in itertools.count():
         yield i
-        i += 1
 
 def twice():
     def once():
@@ -171,7 +170,7 @@ const mapWorkers = 8
 // mapDuel compares what an element costs on its way through an ordered Map, if the function itself takes about cost ns.
 // The pool by hand knows neither errors nor ctx; the one with ctx does what a Map does about them.
 func mapDuel(cost int) duel {
-	fn := func(_ context.Context, v int) (int, error) { return spin(cost, v), nil }
+	fn := func(_ context.Context, v int) (int, error) { return spin(cost, v), nil } //nolint:unparam // a function for Map can fail
 	return duel{
 		title: fmt.Sprintf("gen: ordered Map, 8 workers, %d ns of work", cost),
 		unit:  "an element",
