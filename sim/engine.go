@@ -81,6 +81,7 @@ type engine struct {
 	active   atomic.Bool // a schedule runs
 	waiting  atomic.Bool // for something outside
 
+	cands   candidates
 	listBuf []*task
 	dueBuf  []*timer
 	watBuf  []*watcher
@@ -184,9 +185,10 @@ func (e *engine) drive() (over bool) {
 func (e *engine) resume(t *task) {
 	if t.co == nil {
 		t.co = e.pool.Get(t)
+		t.events, e.steps = t.events+1, e.steps+1
+	} else if t.granted {
+		t.events, e.steps = t.events+1, e.steps+1
 	}
-	t.events++
-	e.steps++
 	e.hash = (e.hash ^ uint64(t.id+1)<<32 ^ uint64(t.events)) * 0x100000001b3
 	if e.steps > e.stopAt {
 		e.tooLong(t)
@@ -231,9 +233,9 @@ func (e *engine) pick() *task {
 			e.check()
 		}
 		e.mu.Lock()
-		c := candidates{}
+		c := &e.cands
+		*c = candidates{clock: len(e.timers.heap) > 0}
 		c.list, e.listBuf = e.ready.eligible(e.listBuf)
-		c.clock = len(e.timers.heap) > 0
 		live := e.live
 		e.mu.Unlock()
 		if len(c.list) == 0 {
@@ -244,7 +246,7 @@ func (e *engine) pick() *task {
 			continue
 		}
 		c.clock = c.clock && e.advances < e.maxAdvances && !e.ending
-		t := c.at(e.decide(kindNext, &c))
+		t := c.at(e.decide(kindNext, c))
 		if t == nil {
 			e.advances++
 			e.advance()

@@ -2,8 +2,11 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/braid-go/braid/internal/sched"
 )
 
 // Source makes the choices of a schedule.
@@ -79,4 +82,67 @@ func Shortest(tb testing.TB, prog func(*T)) int {
 		tb.Fatalf("exhaustive search finds nothing: %s", s.summary())
 	}
 	return f.cost.switches
+}
+
+// job is a bare task: it has no scope.
+type job struct {
+	name string
+	ctx  context.Context
+	run  func()
+}
+
+func (j *job) Name() string             { return j.name }
+func (j *job) Path() string             { return j.name }
+func (j *job) Context() context.Context { return j.ctx }
+func (j *job) Run()                     { j.run() }
+
+// Bare makes a program of tasks that consist of points alone: task i has steps[i] of them, its start included,
+// and calls at with its number before each.
+func Bare(steps []int, at func(task int)) func(*T) {
+	return func(s *T) {
+		for i, n := range steps {
+			s.eng.Spawn(&job{name: string(rune('a' + i)), ctx: s.Context(), run: func() {
+				at(i)
+				for range n - 1 {
+					s.eng.Point(sched.Op{Name: "test.Step"})
+					at(i)
+				}
+			}}, false)
+		}
+	}
+}
+
+// Interleavings counts the schedules of an exhaustive search, and the different orders of steps among them.
+func Interleavings(tb testing.TB, steps []int) (schedules, orders int, complete bool) {
+	var order []byte
+	seen := make(map[string]bool)
+	bare := Bare(steps, func(i int) { order = append(order, byte(i)) })
+	s := newSearch(tb, func(t *T) { order = order[:0]; bare(t); t.Cleanup(func() { seen[string(order)] = true }) }, Exhaustive, Schedules(10_000_000))
+	r := s.runner()
+	defer r.close()
+	if f := s.explore(r); f != nil {
+		tb.Fatal(f.failure)
+	}
+	var n int
+	_, err := fmt.Sscanf(s.how, "complete: all %d schedules", &n)
+	return n, len(seen), err == nil
+}
+
+// Sample runs n schedules of one strategy and counts which of them make hit return true, and the orders of steps.
+func Sample(tb testing.TB, st Strategy, seed uint64, n int, steps []int) map[string]int {
+	var order []byte
+	seen := make(map[string]int)
+	bare := Bare(steps, func(i int) { order = append(order, byte('a'+i)) })
+	s := newSearch(tb, func(t *T) { order = order[:0]; bare(t) }, Advances(0))
+	r := s.runner()
+	defer r.close()
+	r.once(canonical{})
+	prof := r.eng.profile()
+	w := newWalker(st)
+	for i := range n {
+		w.begin(mix(seed, uint64(i)), prof)
+		r.once(w)
+		seen[string(order)]++
+	}
+	return seen
 }

@@ -44,7 +44,6 @@ func (e *engine) Point(op sched.Op) {
 		return
 	}
 	t.op = op
-	t.events++
 	e.steps++
 	if e.record {
 		e.noteOp(t)
@@ -55,6 +54,7 @@ func (e *engine) Point(op sched.Op) {
 	if !e.loop {
 		e.preempt(t)
 	}
+	t.events++ // now it happens, and not when it was announced
 }
 
 // slowPoint is what few points have to do.
@@ -84,14 +84,14 @@ func (e *engine) slowPoint(t *task) {
 func (e *engine) preempt(t *task) {
 	for !e.ending {
 		e.mu.Lock()
-		c := candidates{cur: t}
+		c := &e.cands
+		*c = candidates{cur: t, clock: len(e.timers.heap) > 0 && e.advances < e.maxAdvances}
 		c.list, e.listBuf = e.ready.eligible(e.listBuf)
-		c.clock = len(e.timers.heap) > 0 && e.advances < e.maxAdvances
 		e.mu.Unlock()
 		if len(c.list) == 0 && !c.clock {
 			return
 		}
-		switch next := c.at(e.decide(kindPreempt, &c)); next {
+		switch next := c.at(e.decide(kindPreempt, c)); next {
 		case t:
 			return
 		case nil:

@@ -19,7 +19,7 @@ type search struct {
 	stats stats
 	start time.Time
 	took  time.Duration // of the search, without shrinking
-	how   string // for the summary: what an exhaustive search has covered
+	how   string        // for the summary: what an exhaustive search has covered
 }
 
 // found is a schedule that failed.

@@ -10,7 +10,7 @@ import (
 type Strategy int
 
 const (
-	// Portfolio takes turns: the canonical schedule first, then Random, PCT with depths 1, 2 and 3, POS and URW.
+	// Portfolio takes turns: the canonical schedule first, then Random, PCT with depths 1, 2 and 3, POS, URW and Bounded.
 	Portfolio Strategy = iota
 	// Random picks any task at each point. It is fair, and blind to bugs that need one task to be slow for long.
 	Random
@@ -25,11 +25,13 @@ const (
 	// URW weighs each task by the events it has still to come, so that all interleavings are equally likely
 	// (the uniform random walk of selectively uniform random walk, ASPLOS 2025).
 	URW
+	// Bounded is the canonical schedule but for up to three switches at random points.
+	Bounded
 	// Exhaustive tries all schedules: those without a preemption first, then those with one, and so on.
 	Exhaustive
 )
 
-var strategyNames = [...]string{"portfolio", "random", "pct1", "pct2", "pct3", "pos", "urw", "exhaustive"}
+var strategyNames = [...]string{"portfolio", "random", "pct1", "pct2", "pct3", "pos", "urw", "bounded", "exhaustive"}
 
 func (s Strategy) String() string {
 	if s >= 0 && int(s) < len(strategyNames) {
@@ -94,13 +96,15 @@ func newWalker(s Strategy) walker {
 		return &pos{}
 	case URW:
 		return &urw{}
+	case Bounded:
+		return &bounded{}
 	default:
 		return &random{}
 	}
 }
 
 // portfolio is the order in which Portfolio takes turns.
-var portfolio = []Strategy{Random, PCT1, PCT2, PCT3, POS, URW}
+var portfolio = []Strategy{Random, PCT1, PCT2, PCT3, POS, URW, Bounded}
 
 // dice is what random sources share: how they choose what is not a task.
 type dice struct {

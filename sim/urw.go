@@ -27,10 +27,19 @@ func (u *urw) task(c *candidates) int {
 
 // weight is how many events are expected of t and of children that it has not spawned yet, and at least one: it could run.
 func (u *urw) weight(t *task) int {
-	left := u.prof.events[t.key] - t.events
-	key := t.key
-	for i := 1; i <= t.children; i++ {
-		left -= u.prof.events[(key^uint64(i))*0x100000001b3]
+	if t.prio == 0 {
+		u.meet(t)
 	}
-	return max(1, left)
+	return max(1, t.left-t.events)
+}
+
+// meet sets what is expected of a task that is seen for the first time. What it will do is not its parent's any more.
+func (u *urw) meet(t *task) {
+	t.prio, t.left = 1, u.prof.events[t.key]
+	if p := t.parent; p != nil {
+		if p.prio == 0 {
+			u.meet(p)
+		}
+		p.left -= t.left
+	}
 }
