@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/braid-go/braid"
@@ -40,8 +41,8 @@ type server struct {
 
 	http     http.Server
 	stopping braid.Event
-	work     *braid.Group // the requests
-	failed   error        // why no more connections are accepted; read when the accepting task has ended
+	work     atomic.Pointer[braid.Group] // the requests; nil until the service is up
+	failed   error                       // why no more connections are accepted; read when the accepting task has ended
 }
 
 // run serves until ctx ends, then takes no new work and returns when what has
@@ -69,7 +70,7 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 }
 
 func (s *server) open(ctx context.Context, work, always *braid.Group) {
-	s.work = work
+	s.work.Store(work)
 	s.http.Handler = web.New(work, always, web.Parts{Users: s.db, Ping: s.db.Ping, Log: s.log, Stopping: &s.stopping})
 	s.http.DisableGeneralOptionsHandler = true // "OPTIONS *" is a request as others are
 	s.http.MaxHeaderBytes = maxHeader
@@ -88,7 +89,7 @@ func (s *server) accept(context.Context) error {
 }
 
 // running returns how many requests are under way.
-func (s *server) running() int { return s.work.Statistics().Running }
+func (s *server) running() int { return s.work.Load().Statistics().Running }
 
 // close closes the listener and the connections. Answers that are on their way
 // have a last moment; connections on which nothing is under way, which
@@ -105,10 +106,11 @@ func (s *server) close(ctx context.Context) error {
 
 // giveUp cancels the requests and closes when their answers have left.
 func (s *server) giveUp(ctx context.Context) {
-	if s.work == nil { // it was not even up
+	work := s.work.Load()
+	if work == nil { // it was not even up
 		return
 	}
-	s.work.Cancel(web.ErrGraceOver)
+	work.Cancel(web.ErrGraceOver)
 	_ = s.close(ctx)
 }
 
