@@ -143,6 +143,9 @@ func (g *Group) close(ctx context.Context) error {
 	errs, panics, notStarted, incomplete := g.errs, g.panics, g.notStarted, g.incomplete
 	byParent := g.cancelledByParent()
 	g.node.mu.Unlock()
+	if g.root {
+		ctx = &g.node.task.node // it may also have been cancelled by its handle
+	}
 	cause := causeOf(ctx)
 
 	if len(panics) > 0 {

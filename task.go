@@ -196,6 +196,7 @@ func (h *Handle) Group() *Group {
 // The rest of its group is not touched, and a task that returns because of it has not failed.
 // A task that still waits for a slot is never started.
 // A nil cause means context.Canceled. Cancelling a task again, or after it has ended, does nothing.
+// Cancelling the task of an outermost [Run] is to that Run as if its ctx had ended with cause.
 //
 // Cancel does not wait; use [Handle.Wait].
 func (h *Handle) Cancel(cause error) {

@@ -96,12 +96,18 @@ var scopeNameCases = []testCase{
 				stop(errStop)
 				return never(ctx)
 			}, braid.Cancelled, errStop},
+			{"cancel by its handle", func(ctx context.Context, g *braid.Group, _ context.CancelCauseFunc) error {
+				g.Go(never)
+				braid.Current(ctx).Cancel(errStop)
+				return never(ctx)
+			}, braid.Cancelled, errStop},
 			{"panic", func(context.Context, *braid.Group, context.CancelCauseFunc) error { return explode(errBoom) }, braid.Panicked, errBoom},
 		} {
 			var root *braid.Handle
 			parent, stop := context.WithCancelCause(ctx)
+			var result error
 			_ = caught(func() {
-				_ = braid.Run(parent, func(ctx context.Context, g *braid.Group) error {
+				result = braid.Run(parent, func(ctx context.Context, g *braid.Group) error {
 					root = braid.Current(ctx)
 					return c.body(ctx, g, stop)
 				}, hushed)
@@ -109,6 +115,9 @@ var scopeNameCases = []testCase{
 			stop(nil)
 			want(t, c.name, root.State(), c.state)
 			isErr(t, c.name, root.Wait(ctx), c.err)
+			if c.state != braid.Panicked {
+				isErr(t, c.name+": Run", result, c.err)
+			}
 		}
 	}},
 	{"S12 Current is the task that runs, in all scopes that it opens", func(t *testing.T, ctx context.Context) {
