@@ -188,7 +188,7 @@ var streamCases = []testCase{
 		})
 		want(t, "reports", len(late), 1)
 		for _, err := range late {
-			taskError(t, err, "produce", errBoom)
+			isErr(t, "report", err, errBoom)
 		}
 	}},
 	{"Stream: a cleanup that fails when ctx has ended stands beside the cause", func(t *testing.T, ctx context.Context) {
