@@ -17,8 +17,8 @@ import (
 //
 // If produce fails, the loop is given all that was emitted, and the error last, as a [*braid.TaskError].
 // When the loop ends, by break, return or panic, the producer's ctx ends, and the producer is joined before the loop statement is left.
-// If the producer panics, the loop statement panics with a [*braid.PanicError]; elements in the buffer are lost then.
 // If produce then returns an error that is not its ctx's, its cleanup has failed: see Errors in the documentation of the package.
+// If the producer panics, the loop statement panics with a [*braid.PanicError]; elements in the buffer are lost then.
 //
 // Each loop over the stream runs produce anew. Stream panics if buffer is negative.
 //
