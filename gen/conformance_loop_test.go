@@ -28,3 +28,10 @@ func TestConformanceLoopSynctest(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { onLoop(t.Context(), body) })
 	})
 }
+
+// On an event loop that starts children at once.
+func TestConformanceLoopEager(t *testing.T) {
+	runAll(t, func(t *testing.T, body func(context.Context)) {
+		synctest.Test(t, func(t *testing.T) { onLoop(t.Context(), body, loop.Eager()) })
+	})
+}

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -70,6 +73,36 @@ func TestDroppedAndCleanupFails(t *testing.T) {
 	drop(&cleaned, errBoom)
 	e := next(t, heard)
 	isErr(t, "the report", e, errBoom)
+}
+
+// Many that are dropped at once are all found, while others come and go.
+func TestManyDropped(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	const many = 200
+	var heard atomic.Int32
+	gen.OnUnclosed(func(*gen.UnclosedError) { heard.Add(1) })
+	defer gen.OnUnclosed(nil)
+	cleaned := make([]bool, many)
+	var all sync.WaitGroup
+	for k := range 4 {
+		all.Go(func() {
+			for i := k; i < many; i += 4 {
+				drop(&cleaned[i], nil)
+				kept := gen.New(adder)
+				kept.Next()
+				runtime.GC()
+				yields(t, "one that is kept", 1)(kept.Send(1))
+				want(t, "Close", kept.Close(), nil)
+			}
+		})
+	}
+	all.Wait()
+	for heard.Load() < many {
+		runtime.GC()
+	}
+	if slices.Contains(cleaned, false) || heard.Load() != many {
+		t.Errorf("%d reports; cleaned up: %v", heard.Load(), cleaned)
+	}
 }
 
 //go:noinline
