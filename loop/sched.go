@@ -19,10 +19,11 @@ type task struct {
 // Spawn implements sched.Scheduler, as do the methods below. They are not for users.
 func (l *Loop) Spawn(j sched.Job, direct bool) {
 	l.tasks.Add(1)
+	err := error(nil)
 	if direct && l.eager {
-		if l.debug {
-			l.check("a spawn")
-		}
+		err = l.foreign("a spawn")
+	}
+	if direct && l.eager && err == nil {
 		l.resume(l.newTask(j))
 		if l.cur == nil {
 			l.shown.Store(nil) // the callback goes on
@@ -32,6 +33,9 @@ func (l *Loop) Spawn(j sched.Job, direct bool) {
 	t := &task{job: j}
 	t.task = t
 	l.push(&t.entry)
+	if err != nil {
+		panic(err.Error()) // after the push, for the group waits for the task
+	}
 }
 
 // newTask is for calls on the loop, which use the tasks again that have ended.
