@@ -14,19 +14,6 @@ type item[T any] struct {
 	err   error
 }
 
-// readAhead starts a task that reads src into a queue and shuts it down at the end of src. An error of src is its last item.
-func readAhead[T any](g *braid.Group, src iter.Seq2[T, error], buffer int) *braid.Queue[item[T]] {
-	q := braid.NewQueue[item[T]](buffer)
-	g.Go(func(ctx context.Context) error {
-		err := readInto(ctx, src, q)
-		if err == nil {
-			q.Shutdown(braid.Drain)
-		}
-		return err
-	}, braid.Name("read"))
-	return q
-}
-
 // readInto puts the elements of src into q, an error of src as the last.
 // It returns an error only if ctx has ended, so that there is nobody to hand it to. Then q must not be shut down:
 // whoever reads q may hear of the shutdown before it hears of the end of ctx, and take what was cut off for the end.

@@ -16,9 +16,9 @@ import (
 //
 // At the end of src what has been collected is passed on. So it is before an error of src, which ends the stream.
 //
-// With a wait, src is read by a task of its own, at most one element ahead of the batch that is being collected:
-// while the loop works on a batch, the next one is not collected. Without, src is read in the goroutine of the loop.
-// The clock is that of [braid.Time]; an element that was read waits at most wait while the loop waits for a batch.
+// With a wait, src is read by a task of its own, up to size elements and one more ahead of the loop.
+// What came while the loop was at work is passed on at once if its time is over. The clock is that of [braid.Time].
+// Without a wait, src is read in the goroutine of the loop, and nothing is read ahead.
 //
 // Batch panics if size < 1 or wait is negative.
 //
@@ -36,7 +36,9 @@ func Batch[T any](ctx context.Context, src iter.Seq2[T, error], size int, wait t
 			if wait == 0 {
 				return bySize(ctx, src, size, emit)
 			}
-			return byTime(ctx, readAhead(g, src, 0), size, wait, emit)
+			arrivals := braid.NewQueue[arrival[T]](size)
+			g.Go(func(ctx context.Context) error { return arrive(ctx, src, arrivals) }, braid.Name("read"))
+			return byTime(ctx, arrivals, size, wait, emit)
 		})
 	}
 }
@@ -65,10 +67,33 @@ func bySize[T any](ctx context.Context, src iter.Seq2[T, error], size int, emit 
 	return last
 }
 
-// byTime collects from items until they end.
-func byTime[T any](ctx context.Context, items *braid.Queue[item[T]], size int, wait time.Duration, emit func([]T) bool) error {
+// arrival is an element and when it came.
+type arrival[T any] struct {
+	item[T]
+
+	at time.Time
+}
+
+// arrive is readInto with times.
+func arrive[T any](ctx context.Context, src iter.Seq2[T, error], q *braid.Queue[arrival[T]]) (last error) {
+	read(ctx, src, func(v T, err error) bool {
+		if err != nil && ctx.Err() != nil {
+			last = err
+			return false
+		}
+		last = q.Put(ctx, arrival[T]{item[T]{v, err}, braid.Time(ctx)})
+		return last == nil && err == nil
+	})
+	if last == nil {
+		q.Shutdown(braid.Drain)
+	}
+	return last
+}
+
+// byTime collects arrivals until they end.
+func byTime[T any](ctx context.Context, q *braid.Queue[arrival[T]], size int, wait time.Duration, emit func([]T) bool) error {
 	for {
-		first, err := items.Get(ctx)
+		first, err := q.Get(ctx)
 		if err != nil {
 			return end(err)
 		}
@@ -76,35 +101,43 @@ func byTime[T any](ctx context.Context, items *braid.Queue[item[T]], size int, w
 			return first.err
 		}
 		batch := []T{first.value}
-		due := braid.Time(ctx).Add(wait)
-		var last error
-		open := true
-		for len(batch) < size && open {
-			next, ok := items.TryGet()
-			if !ok {
-				err := braid.Deadline(ctx, due, func(ctx context.Context) (err error) {
-					next, err = items.Get(ctx)
-					return err
-				})
-				if errors.Is(err, braid.ErrTimeout) && ctx.Err() == nil {
-					break
-				}
-				if err != nil {
-					if last = end(err); last != nil {
-						return last
-					}
-					open = false
-					break
-				}
+		due := first.at.Add(wait)
+		for over := false; len(batch) < size && !over; {
+			next, err := getBefore(ctx, q, due)
+			switch {
+			case err == nil && next.err == nil:
+				batch = append(batch, next.value)
+				continue
+			case err == nil:
+				err = next.err // of src; what has been collected comes before it
+			case errors.Is(err, braid.ErrShutdown):
+				err = nil
+			case ctx.Err() != nil:
+				return err
+			default: // the time is over
+				over = true
+				continue
 			}
-			if next.err != nil {
-				last, open = next.err, false
-				break
+			emitted := emit(batch)
+			if !emitted {
+				err = nil
 			}
-			batch = append(batch, next.value)
+			return err
 		}
-		if !emit(batch) || !open {
-			return last
+		if !emit(batch) {
+			return nil
 		}
 	}
+}
+
+// getBefore gets the next arrival, until due. One that is there already is got even if it is later.
+func getBefore[T any](ctx context.Context, q *braid.Queue[arrival[T]], due time.Time) (next arrival[T], err error) {
+	if next, ok := q.TryGet(); ok {
+		return next, nil
+	}
+	err = braid.Deadline(ctx, due, func(ctx context.Context) (err error) {
+		next, err = q.Get(ctx)
+		return err
+	})
+	return next, err
 }

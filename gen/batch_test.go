@@ -142,3 +142,32 @@ func batches(gaps []byte, size int, limit time.Duration) (list []string) {
 	}
 	return list
 }
+
+// What came while the loop was at work is passed on at once if its time is over, and waits for the rest of its time if not.
+func TestBatchWhileTheLoopWorks(t *testing.T) {
+	t.Parallel()
+	braidtest.CheckLeaks(t)
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		src := gen.Stream(t.Context(), 0, func(ctx context.Context, emit func(int) error) error {
+			for i, at := range []time.Duration{0, 1, 6, 7, 8, 24} {
+				if err := errors.Join(braid.Sleep(ctx, time.Until(start.Add(at*time.Second))), emit(i)); err != nil {
+					return err
+				}
+			}
+			return braid.Sleep(ctx, time.Hour)
+		})
+		var got []string
+		for batch, err := range gen.Batch(t.Context(), src, 100, 5*time.Second) {
+			want(t, "err", err, nil)
+			got = append(got, fmt.Sprint(batch, time.Since(start)))
+			if len(got) == 3 {
+				break
+			}
+			if err := braid.Sleep(t.Context(), 10*time.Second); err != nil {
+				t.Error(err)
+			}
+		}
+		wantList(t, "batches", got, "[0 1] 5s", "[2 3 4] 15s", "[5] 29s")
+	})
+}
