@@ -150,8 +150,9 @@ func TestBatchWhileTheLoopWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		src := gen.Stream(t.Context(), 0, func(ctx context.Context, emit func(int) error) error {
-			for i, at := range []time.Duration{0, 1, 6, 7, 8, 24} {
-				if err := errors.Join(braid.Sleep(ctx, time.Until(start.Add(at*time.Second))), emit(i)); err != nil {
+			for i, at := range []int{0, 1, 6, 7, 8, 24} {
+				due := start.Add(time.Duration(at) * time.Second)
+				if err := errors.Join(braid.Sleep(ctx, time.Until(due)), emit(i)); err != nil {
 					return err
 				}
 			}

@@ -18,10 +18,10 @@
 // For a plain loop over what a body yields there is [Seq], which needs no coroutine at all.
 // [Pull] and [Pull2] make a generator of an iter.Seq or of a stream, to take elements one by one.
 //
-// A coroutine is built on iter.Pull, and its body has a goroutine of its own. It shares the thread with its caller:
-// runtime.LockOSThread in a body that then yields, also in a cgo callback, is fatal to the process; the runtime does not
-// allow it and cannot be asked. The same holds for a coroutine whose first Next was called on a locked thread
-// and that is resumed, closed, or dropped, on another one.
+// A coroutine is built on iter.Pull, and its body has a goroutine of its own, which shares the thread of whoever resumes it.
+// runtime.LockOSThread in a body that then yields, or a cgo callback that yields, is fatal to the process: the runtime does not
+// allow it, and it cannot be recovered. A coroutine whose first Next was called on a goroutine that is locked to its thread
+// can be resumed and closed only there, and must not be dropped, which closes it elsewhere; one whose first Next was not, only on goroutines that are not.
 //
 // # Streams
 //
