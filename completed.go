@@ -37,7 +37,7 @@ func AsCompleted[T any](ctx context.Context, fns ...func(context.Context) (T, er
 					r.err = err
 					_ = out.TryPut(r)
 					left.done()
-				})
+				}, nil)
 		}
 		return out.Get
 	})

@@ -96,10 +96,14 @@ func feed[In, Out any](g *Group, seq iter.Seq[In], n int, window *Semaphore,
 	g.Go(func(ctx context.Context) error {
 		i := 0
 		for v := range seq {
-			if err := window.Acquire(ctx, 1); err != nil {
-				return err
+			err := window.Acquire(ctx, 1)
+			if err == nil {
+				err = running.Acquire(ctx, 1)
 			}
-			if err := running.Acquire(ctx, 1); err != nil {
+			if err != nil {
+				if me := Current(ctx); me.cancelledAlone(err) {
+					g.lost(me, err) // nobody would end the loop
+				}
 				return err
 			}
 			settle := place()
@@ -111,7 +115,7 @@ func feed[In, Out any](g *Group, seq iter.Seq[In], n int, window *Semaphore,
 					r.err = err
 					running.Release(1)
 					settle(r)
-				})
+				}, nil)
 			i++
 		}
 		end()

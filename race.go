@@ -33,7 +33,8 @@ func First[T any](ctx context.Context, fns ...func(context.Context) (T, error)) 
 
 // FirstSuccess runs all fns at the same time and returns the result of the first one to succeed.
 // The losers are cancelled and joined before FirstSuccess returns.
-// If none succeeds, the error is a [*GroupError] with all failures.
+// If none succeeds, the error is a [*GroupError] with all failures; if there are none either, because all were cancelled alone,
+// it is what one of them returned.
 //
 // # Cancellation
 //
@@ -72,6 +73,7 @@ func (r Race[T]) run(ctx context.Context, fns []func(context.Context) (T, error)
 	var decided atomic.Bool
 	var won bool
 	var lost error
+	var missing atomic.Pointer[TaskError] // of one that was cancelled alone
 	returned := false
 	defer func() {
 		// A loser that panics takes the winner's result with it.
@@ -99,7 +101,9 @@ func (r Race[T]) run(ctx context.Context, fns []func(context.Context) (T, error)
 			}
 		}
 		for i, fn := range fns {
-			spawnNth(g, i, entryOf(fn), fn, succeed, ended)
+			spawnNth(g, i, entryOf(fn), fn, succeed, ended, func(h *Handle, err error) {
+				missing.CompareAndSwap(nil, &TaskError{Task: h.Path(), Err: err})
+			})
 		}
 		return nil
 	}, Name("race"), KeepGoing())
@@ -109,9 +113,11 @@ func (r Race[T]) run(ctx context.Context, fns []func(context.Context) (T, error)
 		return winner, nil
 	case lost != nil:
 		return zero, lost
-	case err == nil: // ctx ended before anybody had started
-		return zero, causeOf(ctx)
-	default:
+	case err != nil:
 		return zero, err
+	case missing.Load() != nil: // nobody has failed, and nobody has won
+		return zero, missing.Load()
+	default: // ctx ended before anybody had started
+		return zero, causeOf(ctx)
 	}
 }

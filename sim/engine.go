@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -35,6 +36,7 @@ type engine struct {
 	rootCalls  []*watcher // on the end of ctx
 
 	pool  fiberPool
+	gids  map[*fiber]uint64
 	arena []*task
 	used  int
 	cur   atomic.Pointer[task] // nil while a callback or the engine itself runs
@@ -108,7 +110,7 @@ func newEngine() *engine {
 func (e *engine) close() { e.pool.Close() }
 
 // errOver is the cause that tasks see when the simulator ends a schedule.
-var errOver = fmt.Errorf("sim: the schedule is over")
+var errOver = errors.New("sim: the schedule is over")
 
 // run runs prog as one schedule whose choices src makes. It returns when all tasks have ended.
 func (e *engine) run(src source, prog func()) {

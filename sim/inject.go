@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/braid-go/braid"
@@ -20,12 +21,7 @@ func awaits(op string) bool {
 	if strings.HasPrefix(name, "Try") {
 		return false
 	}
-	for _, s := range instant {
-		if name == s {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(instant, name)
 }
 
 // offerCancel lets the choice be that t, or everything, is cancelled here.

@@ -193,6 +193,6 @@ func (c *config) regressions() string {
 
 func hashOf(s string) uint64 {
 	h := fnv.New64a()
-	h.Write([]byte(s))
+	_, _ = h.Write([]byte(s))
 	return h.Sum64()
 }

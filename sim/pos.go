@@ -35,7 +35,7 @@ func (p *pos) task(c *candidates) int {
 
 // races reports whether the order of the pending operations of a and b may matter.
 func races(a, b *task) bool {
-	return a.op.Object != nil && a.op.Object == b.op.Object && !(reads(a.op.Name) && reads(b.op.Name))
+	return a.op.Object != nil && a.op.Object == b.op.Object && (!reads(a.op.Name) || !reads(b.op.Name))
 }
 
 // reads reports whether an operation changes nothing.

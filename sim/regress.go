@@ -22,9 +22,9 @@ func (s *search) saveRegression(f *found) string {
 	first, _, _ := strings.Cut(f.failure.String(), "\n")
 	path := filepath.Join(dir, fmt.Sprintf("%08x%s", uint32(hashOf(text)), regressionSuffix))
 	content := fmt.Sprintf("# %s\n# found by %s\n%s\n", first, f.how, text)
-	err := os.MkdirAll(dir, 0o755)
+	err := os.MkdirAll(dir, 0o750)
 	if err == nil {
-		err = os.WriteFile(path, []byte(content), 0o644)
+		err = os.WriteFile(path, []byte(content), 0o600)
 	}
 	if err != nil {
 		return fmt.Sprintf("(it could not be saved: %v)", err)
@@ -34,7 +34,7 @@ func (s *search) saveRegression(f *found) string {
 
 // readRegression reads a file.
 func readRegression(path string) (recording, error) {
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // the test's own directory
 	if err != nil {
 		return recording{}, err
 	}
@@ -49,10 +49,10 @@ func readRegression(path string) (recording, error) {
 }
 
 // rerun runs the regressions of the test, and returns the first that fails.
-func (s *search) rerun(r *runner) (*found, error) {
+func (s *search) rerun(r *runner) (f *found, err error) {
 	dir := s.regressions()
 	if dir == "" {
-		return nil, nil
+		return f, err
 	}
 	paths, err := filepath.Glob(filepath.Join(dir, "*"+regressionSuffix))
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *search) rerun(r *runner) (*found, error) {
 		s.tb.Logf("sim: regression %s %s", filepath.ToSlash(path), note)
 		r.restore(s.config)
 	}
-	return nil, nil
+	return f, err
 }
 
 // playRecording plays a recording as it was made.

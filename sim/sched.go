@@ -40,7 +40,7 @@ func (e *engine) newTask(j sched.Job, parent *task) *task {
 // and a task that goes on has not switched.
 func (e *engine) Point(op sched.Op) {
 	t := e.cur.Load()
-	if t == nil || e.checked && !e.own(t, op.Name) {
+	if t == nil || (e.checked || e.outside.Load() > 0) && !e.own(t, op.Name) {
 		return
 	}
 	t.op = op
@@ -126,7 +126,7 @@ func (e *engine) Yield() {
 }
 
 // Park suspends the running task.
-func (e *engine) Park(p *sched.Parker, foreign context.Context) {
+func (e *engine) Park(p *sched.Parker, foreign context.Context) { //nolint:revive // the order is the interface's
 	t := e.running(p)
 	if t.poisoned {
 		t.die()
@@ -155,7 +155,7 @@ func (e *engine) Unpark(p *sched.Parker) {
 	if !ok {
 		return
 	}
-	t := slot.(*task)
+	t := slot.(*task) //nolint:forcetypeassert // Park has put it there
 	e.mu.Lock()
 	t.parker, t.granted = nil, true
 	e.ready.push(t)
@@ -180,7 +180,7 @@ func (e *engine) running(what any) *task {
 	if t == nil {
 		panic("sim: " + op() + " where no task runs: a timer's callback, an invariant, or a goroutine outside the simulation must not wait with a ctx of it")
 	}
-	if e.checked && !e.own(t, op()) {
+	if (e.checked || e.outside.Load() > 0) && !e.own(t, op()) {
 		runtime.Goexit() // a stray goroutine; it has been reported
 	}
 	return t
@@ -191,11 +191,13 @@ func (e *engine) Go(f func()) {
 	e.outside.Add(1)
 	go func() {
 		defer e.poke()
-		defer e.outside.Add(-1)
+		defer e.outside.Add(-1) // after all that f does to tasks
 		f()
 	}()
+	t := e.cur.Swap(nil) // what f does is not the task's
 	for e.outside.Load() > 0 && e.settle(e.grace) {
 	}
+	e.cur.Store(t)
 }
 
 // Panicked implements sched.Closed. A panic is a failure when it comes out of the program, and not before.

@@ -133,7 +133,7 @@ func (s *shrinker) remove() {
 }
 
 func (s *shrinker) lower() {
-	for i := 0; i < len(s.best.rec.tape); i++ {
+	for i := range len(s.best.rec.tape) {
 		for _, v := range []uint32{1, 2} {
 			if s.over(shrinkRuns) {
 				return

@@ -14,10 +14,13 @@ const (
 	Portfolio Strategy = iota
 	// Random picks any task at each point. It is fair, and blind to bugs that need one task to be slow for long.
 	Random
-	// PCT1, PCT2 and PCT3 give tasks random priorities that change at d-1 random points (Burckhardt et al., ASPLOS 2010).
+	// PCT1 gives tasks random priorities that change at d-1 random points (Burckhardt et al., ASPLOS 2010).
 	// A bug that needs d ordered events among n tasks and k points is found with a probability of at least 1/(n·k^(d-1)) a schedule.
+	// PCT1 has d = 1.
 	PCT1
+	// PCT2 is PCT1 with d = 2.
 	PCT2
+	// PCT3 is PCT1 with d = 3.
 	PCT3
 	// POS gives each pending operation a random priority, drawn again when an operation on the same object
 	// has overtaken it (Yuan et al., partial order sampling, CAV 2018).
@@ -137,6 +140,7 @@ func (d *dice) other(k kind, n int) int {
 		if d.pcg.Uint64()%uint64(2+d.prof.offers[k]) != 0 { // about one a schedule
 			return 0
 		}
+	default: // all answers are as good
 	}
 	return d.intn(n)
 }

@@ -22,6 +22,19 @@ func (e *engine) own(t *task, op string) bool {
 	return false
 }
 
+// gid returns the number of the goroutine that co runs on, which is the calling one, and asks only once.
+func (e *engine) gid(co *fiber) uint64 {
+	id, ok := e.gids[co]
+	if !ok {
+		if e.gids == nil || len(e.gids) > 4096 {
+			e.gids = make(map[*fiber]uint64)
+		}
+		id = goroutineID()
+		e.gids[co] = id
+	}
+	return id
+}
+
 // stray is an operation on a goroutine that the simulator does not know.
 type stray struct{ op, caller string }
 

@@ -58,6 +58,7 @@ func (s *search) sweepAll(r *runner) *found {
 				}
 				s.stats.add(r.eng)
 			}
+		default: // nothing goes wrong there
 		}
 		seen[c.kind]++
 	}

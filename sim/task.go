@@ -34,14 +34,12 @@ type task struct {
 	prio uint64 // for strategies; 0 until one is drawn
 	left int    // for strategies: events that are expected still
 
-	gid atomic.Uint64 // of its goroutine, in checked schedules
+	gid atomic.Uint64 // of its goroutine
 }
 
 // Run implements the coroutine's job.
 func (t *task) Run() {
-	if t.eng.checked {
-		t.gid.Store(goroutineID())
-	}
+	t.gid.Store(t.eng.gid(t.co))
 	if t.poisoned {
 		return
 	}

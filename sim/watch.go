@@ -57,8 +57,8 @@ func (e *engine) poll() {
 			e.mu.Unlock()
 			return
 		}
-		list := append(e.watBuf[:0], e.watchers...)
-		e.watBuf = list
+		e.watBuf = append(e.watBuf[:0], e.watchers...)
+		list := e.watBuf
 		e.mu.Unlock()
 
 		outer := e.cur.Swap(nil) // Err of a foreign context may be anything, a point too

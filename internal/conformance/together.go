@@ -76,7 +76,18 @@ func wantTask(t *testing.T, err error, name, index string, cause error) {
 	}
 }
 
+// cancelsItself is a function whose task is cancelled, and nothing else.
+func cancelsItself(ctx context.Context) (int, error) {
+	braid.Current(ctx).Cancel(errStop)
+	return 0, context.Cause(ctx)
+}
+
 var gatherCases = []testCase{
+	{"Gather: a function that is cancelled alone leaves no gap among the results: Gather fails with its cause", func(t *testing.T, ctx context.Context) {
+		got, err := braid.Gather(ctx, returns(1), cancelsItself, neverDone[int]())
+		wantList(t, "the results", got)
+		holds(t, err, errStop)
+	}},
 	{"Gather: the results are in the order of the functions, whichever ends first", func(t *testing.T, ctx context.Context) {
 		var second, third braid.Event
 		got, err := braid.Gather(ctx,

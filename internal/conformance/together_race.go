@@ -185,6 +185,12 @@ func (k raceKind) nilFunction(t *testing.T, ctx context.Context) {
 }
 
 var raceEndCases = []testCase{
+	{"First and FirstSuccess: when nobody has won because all were cancelled alone, that is an error", func(t *testing.T, ctx context.Context) {
+		for _, k := range raceKinds {
+			_, err := k.run(braid.Race[int]{}, ctx, cancelsItself, cancelsItself)
+			isErr(t, k.name, err, errStop)
+		}
+	}},
 	{"First: a failure wins, is named, and a late success is disposed of", func(t *testing.T, ctx context.Context) {
 		var h hanger
 		boom := errors.New("boom")

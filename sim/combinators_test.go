@@ -1,0 +1,468 @@
+package sim_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/sim"
+)
+
+// pair is crew for tasks that need each other: if one is cancelled, so are all.
+func pair(s *sim.T, n int, fn func(ctx context.Context, i int) error) {
+	err := braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+		for i := range n {
+			g.Go(func(ctx context.Context) error {
+				err := fn(ctx, i)
+				if err != nil && s.Injected() {
+					g.Cancel(sim.ErrInjected)
+				}
+				return err
+			}, braid.Name(fmt.Sprintf("t%d", i)))
+		}
+		return nil
+	})
+	explain(s, err)
+}
+
+// passing is a queue with half the tasks on each side; nothing is lost and nothing comes twice.
+func passing(newQueue func() *braid.Queue[int]) func(s *sim.T, n int) {
+	return func(s *sim.T, n int) {
+		q := newQueue()
+		var put, got []int
+		pair(s, n, func(ctx context.Context, i int) error {
+			if i == 0 { // one producer of n-1 items
+				for v := 1; v < n; v++ {
+					if err := q.Put(ctx, v); err != nil {
+						return err
+					}
+					put = append(put, v)
+				}
+				return nil
+			}
+			v, err := q.Get(ctx)
+			if err != nil {
+				return err
+			}
+			got = append(got, v)
+			q.TaskDone()
+			return nil
+		})
+		left := q.Shutdown(braid.Now)
+		all := slices.Concat(got, left)
+		slices.Sort(all)
+		if !slices.Equal(all, put) {
+			s.Errorf("put %v, got %v, left %v", put, got, left)
+		}
+		if st := q.Statistics(); st.Getting+st.Putting+st.Joining+st.Unfinished != 0 {
+			s.Errorf("afterwards: %+v", st)
+		}
+	}
+}
+
+func queueSubjects() []subject {
+	less := func(a, b int) bool { return a < b }
+	return []subject{
+		{"Queue of one", passing(func() *braid.Queue[int] { return braid.NewQueue[int](1) })},
+		{"Queue of none", passing(func() *braid.Queue[int] { return braid.NewQueue[int](0) })},
+		{"Queue without bound", passing(func() *braid.Queue[int] { return braid.NewQueue[int](braid.Unbounded) })},
+		{"LIFO", passing(func() *braid.Queue[int] { return braid.NewLIFO[int](1) })},
+		{"PriorityQueue", passing(func() *braid.Queue[int] { return braid.NewPriorityQueue(1, less) })},
+		{"Queue.Shutdown and Join", func(s *sim.T, n int) {
+			q := braid.NewQueue[int](1)
+			accepted, taken := 0, 0
+			pair(s, n, func(ctx context.Context, i int) error {
+				switch i {
+				case 0:
+					for range 2 {
+						err := q.Put(ctx, 1)
+						if errors.Is(err, braid.ErrShutdown) {
+							return nil
+						}
+						if err != nil {
+							return err
+						}
+						accepted++
+					}
+					q.Shutdown(braid.Drain)
+					return nil
+				case 1:
+					for _, err := range q.All(ctx) {
+						if err != nil {
+							return err
+						}
+						taken++
+						q.TaskDone()
+					}
+					return nil
+				default:
+					return q.Join(ctx)
+				}
+			})
+			taken += len(q.Shutdown(braid.Now))
+			if accepted != taken {
+				s.Errorf("accepted %d, taken %d", accepted, taken)
+			}
+		}},
+		{"Producer", func(s *sim.T, n int) {
+			q := braid.NewQueue[int](1)
+			producers := make([]*braid.Producer[int], n-1)
+			for i := range producers {
+				producers[i] = q.Producer()
+			}
+			accepted, taken := 0, 0
+			pair(s, n, func(ctx context.Context, i int) error {
+				if i < n-1 {
+					p := producers[i]
+					defer p.Close()
+					if err := p.Put(ctx, i); err != nil {
+						return err
+					}
+					accepted++
+					return nil
+				}
+				for _, err := range q.All(ctx) {
+					if err != nil {
+						return err
+					}
+					taken++
+				}
+				return nil
+			})
+			if taken += len(q.Shutdown(braid.Now)); accepted != taken {
+				s.Errorf("accepted %d, taken %d", accepted, taken)
+			}
+		}},
+	}
+}
+
+// yielding returns n functions that take two turns and give their numbers. live counts those that run.
+func yielding(n int, live *int) []func(context.Context) (int, error) {
+	fns := make([]func(context.Context) (int, error), n)
+	for i := range fns {
+		fns[i] = func(ctx context.Context) (int, error) {
+			*live++
+			defer func() { *live-- }()
+			return i, braid.Yield(ctx)
+		}
+	}
+	return fns
+}
+
+// combinator makes a subject of a call that runs functions; nobody may be left when it has returned.
+func combinator(name string, call func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error) subject {
+	return subject{name, func(s *sim.T, n int) {
+		live := 0
+		err := braid.Run(s.Context(), func(ctx context.Context, _ *braid.Group) error {
+			err := call(s, ctx, yielding(n, &live))
+			if live != 0 {
+				s.Errorf("%d functions are left", live)
+			}
+			return err
+		})
+		explain(s, err)
+	}}
+}
+
+func combinatorSubjects() []subject {
+	return []subject{
+		combinator("Gather", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+			got, err := braid.Gather(ctx, fns...)
+			for i, v := range got {
+				if err == nil && v != i {
+					s.Errorf("got %v", got)
+				}
+			}
+			return err
+		}),
+		combinator("Settle", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+			got, err := braid.Settle(ctx, fns...)
+			if err == nil && len(got) != len(fns) {
+				s.Errorf("got %v", got)
+			}
+			for _, o := range got {
+				if o.Err != nil {
+					explain(s, o.Err, braid.ErrNotStarted)
+				}
+			}
+			return err
+		}),
+		combinator("First", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+			v, err := braid.First(ctx, fns...)
+			if err == nil && (v < 0 || v >= len(fns)) {
+				s.Errorf("got %d", v)
+			}
+			return err
+		}),
+		combinator("First of one", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+			for _, fn := range fns {
+				ended := false
+				_, err := braid.First(ctx, func(ctx context.Context) (int, error) {
+					v, err := fn(ctx)
+					ended = err == nil
+					return v, err
+				})
+				if err != nil {
+					return err
+				}
+				if !ended {
+					s.Errorf("success without a winner")
+				}
+			}
+			return nil
+		}),
+		combinator("FirstSuccess with Dispose", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+			open := make(map[int]bool)
+			for i, fn := range fns {
+				fns[i] = func(ctx context.Context) (int, error) {
+					v, err := fn(ctx)
+					if err == nil {
+						open[v] = true
+					}
+					return v, err
+				}
+			}
+			v, err := braid.Race[int]{Dispose: func(v int) { delete(open, v) }}.FirstSuccess(ctx, fns...)
+			if err == nil {
+				delete(open, v)
+			}
+			if len(open) > 0 {
+				s.Errorf("%d results were neither returned nor disposed of", len(open))
+			}
+			return err
+		}),
+		combinator("AsCompleted", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+			var got []int
+			for v, err := range braid.AsCompleted(ctx, fns...) {
+				if err != nil {
+					return err
+				}
+				got = append(got, v)
+			}
+			slices.Sort(got)
+			if len(got) != len(fns) {
+				s.Errorf("got %v", got)
+			}
+			return nil
+		}),
+		combinator("Map", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+			next := 0
+			for v, err := range braid.Map(ctx, slices.Values(fns), 2, func(ctx context.Context, fn func(context.Context) (int, error)) (int, error) { return fn(ctx) }) {
+				if err != nil {
+					return err
+				}
+				if v != next {
+					s.Errorf("got %d, want %d", v, next)
+				}
+				next++
+			}
+			return nil
+		}),
+		combinator("Map that is left early", func(_ *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+			for _, err := range braid.MapUnordered(ctx, slices.Values(fns), 2, func(ctx context.Context, fn func(context.Context) (int, error)) (int, error) { return fn(ctx) }) {
+				return err
+			}
+			return nil
+		}),
+	}
+}
+
+func scopeSubjects() []subject {
+	return []subject{
+		{"Timeout", func(s *sim.T, n int) {
+			crew(s, n, func(ctx context.Context, i int) error {
+				start := braid.Time(ctx)
+				err := braid.Timeout(ctx, time.Duration(i+1)*time.Second, func(ctx context.Context) error {
+					if i == 0 {
+						return new(braid.Event).Wait(ctx)
+					}
+					return braid.Yield(ctx)
+				})
+				if i == 0 && err == nil {
+					s.Errorf("the event came")
+				}
+				if errors.Is(err, braid.ErrTimeout) {
+					if braid.Time(ctx).Sub(start) < time.Duration(i+1)*time.Second {
+						s.Errorf("a timeout before its time")
+					}
+					return nil
+				}
+				return err
+			})
+		}},
+		{"Shield", func(s *sim.T, n int) {
+			cleaned, entered := 0, 0
+			crew(s, n, func(ctx context.Context, _ int) error {
+				entered++
+				defer func() {
+					err := braid.Shield(ctx, time.Hour, func(ctx context.Context) error {
+						if err := braid.Yield(ctx); err != nil {
+							return err
+						}
+						cleaned++
+						return nil
+					})
+					if err != nil && !errors.Is(err, braid.ErrTimeout) {
+						s.Errorf("the shield: %v", err)
+					}
+					if err != nil {
+						cleaned++ // an hour has passed
+					}
+				}()
+				return braid.Yield(ctx)
+			})
+			if cleaned != entered {
+				s.Errorf("%d entered, %d cleaned up", entered, cleaned)
+			}
+		}},
+		{"Start", func(s *sim.T, n int) {
+			err := braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
+				for i := range n - 1 {
+					v, err := braid.Start(ctx, g, func(ctx context.Context, ready func(int)) error {
+						if err := braid.Yield(ctx); err != nil {
+							return err
+						}
+						ready(i)
+						return braid.Yield(ctx)
+					})
+					if err != nil {
+						return err
+					}
+					if v != i {
+						s.Errorf("got %d", v)
+					}
+				}
+				return nil
+			})
+			explain(s, err, braid.ErrNotReady)
+		}},
+		{"Offload", func(s *sim.T, n int) {
+			lim := braid.NewLimiter("threads", 1)
+			s.Balanced(lim)
+			crew(s, n, func(ctx context.Context, i int) error {
+				v, err := braid.Offload(ctx, lim, func(context.Context) (int, error) { return i, nil })
+				if err == nil && v != i {
+					s.Errorf("got %d", v)
+				}
+				return err
+			})
+		}},
+		{"Portal", func(s *sim.T, n int) {
+			err := braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
+				p := braid.NewPortal(g)
+				futures := make([]*braid.Future[int], n-1)
+				for i := range futures {
+					futures[i] = braid.Submit(p, func(ctx context.Context) (int, error) { return i, braid.Yield(ctx) })
+				}
+				if err := p.Do(ctx, func(ctx context.Context) error { return braid.Yield(ctx) }); err != nil {
+					return err
+				}
+				for i, f := range futures {
+					v, err := f.Wait(ctx)
+					if err != nil {
+						return err
+					}
+					if v != i {
+						s.Errorf("got %d", v)
+					}
+				}
+				return nil
+			})
+			explain(s, err, braid.ErrNotStarted)
+		}},
+		{"GoWait with a limit", func(s *sim.T, n int) {
+			inside := atMost{max: 1}
+			ran, started := 0, 0
+			err := braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
+				for range n {
+					_, err := g.GoWait(ctx, func(ctx context.Context) error {
+						ran++
+						inside.enter(s, 1)
+						defer inside.leave(1)
+						return braid.Yield(ctx)
+					})
+					if err != nil {
+						return err
+					}
+					started++
+				}
+				return nil
+			}, braid.Limit(1))
+			explain(s, err, braid.ErrNotStarted)
+			if ran != started {
+				s.Errorf("%d started, %d ran", started, ran)
+			}
+		}},
+		{"a task that waits for a sibling of its limited group", func(s *sim.T, n int) {
+			inside := atMost{max: 1}
+			err := braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+				for range n - 1 {
+					g.Go(func(ctx context.Context) error {
+						child := g.Go(func(ctx context.Context) error {
+							inside.enter(s, 1)
+							defer inside.leave(1)
+							return braid.Yield(ctx)
+						})
+						return child.Wait(ctx)
+					})
+				}
+				return nil
+			}, braid.Limit(1))
+			explain(s, err, braid.ErrNotStarted)
+		}},
+		{"Abandon", func(s *sim.T, n int) {
+			open := 0
+			crew(s, n, func(ctx context.Context, _ int) error {
+				_, err := braid.Abandon(ctx, func(ctx context.Context) (int, error) {
+					err := braid.Yield(context.WithoutCancel(ctx))
+					open++
+					return 1, err
+				}, func(int) { open-- })
+				if err == nil {
+					open--
+				}
+				return err
+			})
+			s.Cleanup(func() {
+				if open != 0 {
+					s.Errorf("%d results were neither returned nor disposed of", open)
+				}
+			})
+		}},
+		{"a failure and a panic", func(s *sim.T, n int) {
+			boom := errors.New("boom")
+			defer func() {
+				pe, ok := recover().(*braid.PanicError)
+				if (!ok || pe.Value != "bang") && !s.Injected() {
+					s.Errorf("recovered %v", pe)
+				}
+			}()
+			err := braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+				for i := range n {
+					g.Go(func(ctx context.Context) error {
+						err := braid.Yield(ctx)
+						switch {
+						case i == 0:
+							panic("bang")
+						case err == nil:
+							return boom
+						}
+						return err
+					})
+				}
+				return nil
+			})
+			if !s.Injected() {
+				s.Errorf("Run returned %v", fmt.Sprint(err))
+			}
+		}},
+	}
+}
+
+func TestQueues(t *testing.T)      { explored(t, queueSubjects()) }
+func TestCombinators(t *testing.T) { explored(t, combinatorSubjects()) }
+func TestScopes(t *testing.T)      { explored(t, scopeSubjects()) }
