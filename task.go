@@ -57,8 +57,8 @@ type Handle struct {
 	state atomic.Uint32 // a State
 	busy  atomic.Bool   // waiter is in use
 
-	end  *ending // guarded by node.mu: who waits for the end; nil until somebody does
-	next *Handle // guarded by group.node.mu: the next task in the list of ready ones
+	ending *ending // guarded by node.mu: who waits for the end; nil until somebody does
+	next   *Handle // guarded by group.node.mu: the next task in the list of ready ones
 
 	extra  *extra                 // what few tasks have; written before the task is shared
 	waiter atomic.Pointer[waiter] // the task's own, made when it first waits
@@ -223,12 +223,12 @@ func (h *Handle) Done() <-chan struct{} {
 }
 
 func (h *Handle) endingLocked() *ending {
-	if h.end == nil {
+	if h.ending == nil {
 		e := &ending{object: sched.Object{Kind: "task", Task: h}}
 		e.why = sched.Wait{Op: "task.Wait", Object: &e.object}
-		h.end = e
+		h.ending = e
 	}
-	return h.end
+	return h.ending
 }
 
 // Err returns how the task ended, without waiting, and whether it has ended.
@@ -314,43 +314,42 @@ func (h *Handle) await(ctx context.Context) error {
 	if err != nil {
 		h.node.mu.Lock()
 		if !w.granted.Load() {
-			h.end.waiters.remove(w)
+			h.ending.waiters.remove(w)
 		}
 		h.node.mu.Unlock()
 	}
 	return err
 }
 
-// endScope ends the task's context, once nothing of the task runs any more.
-func (h *Handle) endScope() {
-	n := &h.node
-	_ = n.cancelled() // perhaps from outside, and not heard of until now
+// end ends the task's context and publishes that the task has ended, as s. Nothing of the task runs any more.
+// It is called and returns with the group's node.mu held, and gives it up in between if somebody must hear of the end.
+func (h *Handle) end(s State) {
+	n, mu := &h.node, &h.group.node.mu
 	n.mu.Lock()
 	if n.watch != nil || n.first != nil {
 		n.mu.Unlock()
+		mu.Unlock()
 		n.cancel(ended)
-		return
-	}
-	if n.rec.Load() == nil { // nearly always; there is nobody to tell but a call that others park under this ctx
+		mu.Lock()
+		n.mu.Lock()
+	} else if n.rec.Load() == nil { // nearly always; there is nobody to tell but a call that others park under this ctx
 		n.rec.Store(ended)
 		if p := n.parked.Load(); p != nil {
 			sched.Unpark(p)
 		}
 	}
+	h.awaited()
+	h.settled(s)
 	n.mu.Unlock()
 }
 
-// awaited tells the group, whose node.mu is held, that those who wait for h have what they wait for.
+// awaited tells the group that those who wait for h have what they wait for. node.mu of both is held.
 func (h *Handle) awaited() {
-	if len(h.group.lendings) == 0 {
+	if len(h.group.lendings) == 0 || h.ending == nil {
 		return
 	}
-	h.node.mu.Lock()
-	defer h.node.mu.Unlock()
-	if h.end != nil {
-		for w := h.end.waiters.head; w != nil; w = w.next {
-			h.group.comeBack(w)
-		}
+	for w := h.ending.waiters.head; w != nil; w = w.next {
+		h.group.comeBack(w)
 	}
 }
 
@@ -358,8 +357,13 @@ func (h *Handle) awaited() {
 func (h *Handle) settle(s State) {
 	h.node.mu.Lock()
 	defer h.node.mu.Unlock()
+	h.settled(s)
+}
+
+// settled is settle with node.mu held.
+func (h *Handle) settled(s State) {
 	h.state.Store(uint32(s))
-	if e := h.end; e != nil {
+	if e := h.ending; e != nil {
 		if e.done != nil {
 			close(e.done)
 		}

@@ -107,10 +107,9 @@ func (g *Group) run(h *Handle) (locked bool) {
 // who waits for h finds its slot free, and who waits for the group finds h ended.
 func (g *Group) retire(h *Handle, s State) {
 	h.fn = nil // what it refers to may go, however long the handle stays
-	h.endScope()
+	_ = h.node.cancelled() // perhaps from outside, and not heard of until now
 	g.node.mu.Lock()
-	h.awaited()
-	h.settle(s)
+	h.end(s)
 	g.leave(h)
 }
 
