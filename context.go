@@ -462,6 +462,9 @@ func (n *node) Value(key any) any {
 		}
 		return nil
 	}
+	if sched.IsKey(key) {
+		return n.link.sched // not that of the values, which come from elsewhere if the task came through a portal
+	}
 	return n.link.ctx.Value(key)
 }
 

@@ -113,6 +113,9 @@ func From(ctx context.Context) Scheduler {
 	return s
 }
 
+// IsKey reports whether a context that is asked for the value of key is asked for its scheduler.
+func IsKey(key any) bool { return key == schedulerKey{} }
+
 // Park parks the caller on p until Unpark(p).
 // When foreign is not nil, the end of that context also ends the wait.
 func Park(p *Parker, foreign context.Context) {
