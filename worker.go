@@ -3,6 +3,7 @@ package braid
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/braid-go/braid/internal/sched"
 )
@@ -66,6 +67,7 @@ type job Handle
 func (j *job) Name() string             { return (*Handle)(j).Name() }
 func (j *job) Path() string             { return (*Handle)(j).Path() }
 func (j *job) Context() context.Context { return &j.node }
+func (j *job) Started(at time.Time)     { j.start.Store(int64(at.Sub(epoch))) }
 
 func (j *job) Run() {
 	h := (*Handle)(j)
@@ -96,7 +98,9 @@ func (g *Group) run(h *Handle) (locked bool) {
 			h.failed(ErrGoexit)
 		}
 	}()
-	h.start.Store(sinceEpoch(g.node.link.sched))
+	if h.start.Load() == 0 {
+		h.start.Store(sinceEpoch(g.node.link.sched))
+	}
 	s := h.returned(h.fn(&h.node))
 	returned = true // not before: methods of the error have been called, which are the user's too
 	g.retire(h, s)
@@ -106,7 +110,7 @@ func (g *Group) run(h *Handle) (locked bool) {
 // retire publishes the end of h and takes it out of the group, both under node.mu, which stays locked:
 // who waits for h finds its slot free, and who waits for the group finds h ended.
 func (g *Group) retire(h *Handle, s State) {
-	h.fn = nil // what it refers to may go, however long the handle stays
+	h.fn = nil             // what it refers to may go, however long the handle stays
 	_ = h.node.cancelled() // perhaps from outside, and not heard of until now
 	g.node.mu.Lock()
 	h.end(s)

@@ -52,9 +52,10 @@ type Loop struct {
 	spare  *task  // to be used again
 	todo   *entry // what is left of this turn
 	idle   *time.Timer
-	polled bool // descriptors have been looked at since the last turn
-	last   bool // the tasks have ended, and this is the last turn
-	fatal  any  // a panic of the loop itself
+	began  time.Time // the turn, if the loop is eager
+	polled bool      // descriptors have been looked at since the last turn
+	last   bool      // the tasks have ended, and this is the last turn
+	fatal  any       // a panic of the loop itself
 
 	goroutines sync.Map // that run the loop and its tasks, in debug mode: their ids to resident
 
@@ -157,6 +158,7 @@ type root struct {
 func (r *root) Name() string             { return "main" }
 func (r *root) Path() string             { return r.loop.name() }
 func (r *root) Context() context.Context { return r.ctx }
+func (r *root) Started(time.Time)        {}
 
 func (r *root) Run() {
 	defer func() {

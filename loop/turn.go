@@ -49,6 +49,9 @@ func (l *Loop) turn() bool {
 		l.expire()
 		l.todo = l.ready.take()
 		l.turns.Add(1)
+		if l.eager {
+			l.began = l.Now()
+		}
 	}
 	e := l.todo
 	l.todo = nil

@@ -53,6 +53,8 @@ type Job interface {
 	Task
 	// Run runs the task to its end. It does not panic; it may end its goroutine, by runtime.Goexit.
 	Run()
+	// Started says when the task starts, by a scheduler that knows before Run; else Run reads the clock.
+	Started(at time.Time)
 	// Context is the context that the task's function is given.
 	Context() context.Context
 }
