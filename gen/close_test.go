@@ -170,3 +170,19 @@ func TestOtherCoroutineInClose(t *testing.T) {
 	want(t, "Close", c.Close(), nil)
 	want(t, "steps of the cleanup", steps, 3)
 }
+
+// A coroutine that is delegated to while the outer one is being closed is closed with it, for nobody else will.
+func TestYieldFromInClose(t *testing.T) {
+	t.Parallel()
+	braidtest.CheckLeaks(t)
+	sub := gen.New(adder)
+	sub.Next()
+	c := gen.New(func(y *gen.Yielder[int, int]) (int, error) {
+		defer func() { _, _ = gen.YieldFrom(y, sub) }()
+		return y.Yield(0)
+	})
+	c.Next()
+	want(t, "Close", c.Close(), gen.ErrYieldInClose)
+	_, err := sub.Result()
+	want(t, "sub", err, gen.ErrClosed)
+}

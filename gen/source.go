@@ -22,21 +22,29 @@ import (
 var readers sync.Map // of uintptr to reader
 
 type reader struct {
-	ctx  context.Context
+	ctx  taskContext
 	loop any // keeps the function where it is, so that no other can have its identity
 }
 
-// read ranges over src in the name of ctx.
+// taskContext is the ctx of a task or of the body of a scope, as package braid makes it.
+type taskContext interface {
+	context.Context
+
+	// AfterFunc calls f when the ctx ends, on the goroutine that ends it; context.AfterFunc would start one that no scheduler knows.
+	AfterFunc(f func()) (stop func() bool)
+}
+
+// read ranges over src in the name of ctx, which is that of a task.
 func read[T any](ctx context.Context, src iter.Seq2[T, error], each func(T, error) bool) {
 	loop := func(v T, err error) bool { return each(v, err) } // a function of its own even if each is none
 	id := identity(loop)
-	readers.Store(id, reader{ctx, loop})
+	readers.Store(id, reader{ctx.(taskContext), loop}) //nolint:forcetypeassert // another ctx would be a bug here
 	defer readers.Delete(id)
 	src(loop)
 }
 
 // readerOf returns the ctx of the task that runs the loop, if the loop has been announced; else nil.
-func readerOf[T any](loop func(T, error) bool) context.Context {
+func readerOf[T any](loop func(T, error) bool) taskContext {
 	if r, ok := readers.Load(identity(loop)); ok {
 		return r.(reader).ctx //nolint:forcetypeassert // nothing else is stored
 	}
@@ -57,19 +65,13 @@ func through[In, Out any](src iter.Seq2[In, error], yield func(Out, error) bool,
 	src(each)
 }
 
-// onEnd calls f when ctx ends, at once if it has. After stop it is of no interest any more.
-func onEnd(ctx context.Context, f func()) (stop func()) {
+// onEnd calls f when ctx ends, at once if it has.
+func onEnd(ctx taskContext, f func()) (stop func() bool) {
 	if ctx.Err() != nil {
-		f()
-		return func() {}
+		f() // AfterFunc would start a goroutine for it
+		return func() bool { return false }
 	}
-	// A task's ctx calls f itself, where context.AfterFunc would start a goroutine for it.
-	if a, ok := ctx.(interface{ AfterFunc(f func()) func() bool }); ok {
-		s := a.AfterFunc(f)
-		return func() { s() }
-	}
-	s := context.AfterFunc(ctx, f)
-	return func() { s() }
+	return ctx.AfterFunc(f)
 }
 
 // Values makes a stream of a plain sequence. Nothing fails in it.
