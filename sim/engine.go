@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -271,6 +272,8 @@ func (e *engine) idle(timers bool) {
 	case e.someReady():
 	case e.returned && !e.ending && !e.allowLeft:
 		e.failLeft()
+	case e.returned && !e.ending && !e.lenient:
+		e.over() // what is left is ended
 	case timers:
 		e.advance()
 	case e.await():
@@ -404,6 +407,9 @@ func (e *engine) failPanic(v any) {
 	default:
 		f.site = fmt.Sprint(v)
 		f.text = fmt.Sprintf("panic: %v\n\n%s", v, debug.Stack())
+	}
+	if strings.Contains(f.site, "t.Parallel") {
+		f.text = "t.Parallel cannot be called inside a schedule; call it before sim.Test\n\n" + f.text
 	}
 	e.fail(f)
 }

@@ -94,6 +94,7 @@ type job struct {
 func (j *job) Name() string             { return j.name }
 func (j *job) Path() string             { return j.name }
 func (j *job) Context() context.Context { return j.ctx }
+func (j *job) Started(time.Time)        {}
 func (j *job) Run()                     { j.run() }
 
 // Bare makes a program of tasks that consist of points alone: task i has steps[i] of them, its start included,
@@ -145,4 +146,13 @@ func Sample(tb testing.TB, st Strategy, seed uint64, n int, steps []int) map[str
 		seen[string(order)]++
 	}
 	return seen
+}
+
+// Encode makes a replay string.
+func Encode(tape ...uint32) string { return recording{tape: tape}.String() }
+
+// FindBytes runs the schedule of a fuzzer's input.
+func FindBytes(tb testing.TB, prog func(*T), tape []byte) error {
+	s := newSearch(tb, prog)
+	return s.guarded(func() error { return s.fuzzed(tape) })
 }

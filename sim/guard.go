@@ -71,34 +71,33 @@ func (g *guard) look() *failure {
 		if g.since[i] < guardLooks {
 			continue
 		}
-		name := "a callback"
+		name, id := "a callback", uint64(0)
 		if t := e.cur.Load(); t != nil {
-			name = "task " + t.name()
+			name, id = "task "+t.name(), t.gid.Load()
 		}
-		if f := blocked(name); f != nil {
+		if f := blocked(name, id); f != nil {
 			return f
 		}
 		if time.Duration(g.since[i])*guardTick > guardLimit {
 			return &failure{
 				kind: failUncontrolled, site: "computes",
-				text: fmt.Sprintf("%s has run for %v without an operation of braid: a program that never ends?\n%s", name, guardLimit, running()),
+				text: fmt.Sprintf("%s has run for %v without an operation of braid: a program that never ends?\n%s", name, guardLimit, running(id)),
 			}
 		}
 	}
 	return nil
 }
 
-// blocked looks for a goroutine of a task that is blocked in something that is not the simulator.
-func blocked(name string) *failure {
-	for _, g := range goroutines() {
+// blocked looks at the goroutine of a task, or at all if the number is not known, for one that is blocked in something
+// that is not the simulator.
+func blocked(name string, id uint64) *failure {
+	for _, g := range goroutines(id) {
 		switch {
 		case g.idle(), g.state == "running", g.state == "runnable", g.state == "":
 			continue
 		}
 		what, hint := g.state, "wait with the calls of braid, and use Offload for calls that block"
 		switch {
-		case strings.Contains(g.text, "testing.(*T).Parallel("):
-			what, hint = "t.Parallel", "t.Parallel cannot be called inside a schedule; call it before sim.Test"
 		case strings.Contains(g.text, "testing.(*T).Run("):
 			what, hint = "t.Run", "a subtest cannot run inside a schedule; call sim.Test in the subtest"
 		case g.state == "sleep":
@@ -113,8 +112,8 @@ func blocked(name string) *failure {
 }
 
 // running is the stack of a task that computes.
-func running() string {
-	for _, g := range goroutines() {
+func running(id uint64) string {
+	for _, g := range goroutines(id) {
 		if !g.idle() {
 			return g.text
 		}
@@ -125,8 +124,8 @@ func running() string {
 // goroutine is one of a dump.
 type goroutine struct{ state, text string }
 
-// goroutines returns those that run tasks of the simulator.
-func goroutines() []goroutine {
+// goroutines returns the one with a number, or if that is 0 all that run tasks of the simulator.
+func goroutines(id uint64) []goroutine {
 	buf := make([]byte, 1<<20)
 	for {
 		n := runtime.Stack(buf, true)
@@ -139,6 +138,9 @@ func goroutines() []goroutine {
 	var list []goroutine
 	for text := range strings.SplitSeq(string(buf), "\n\n") {
 		if !strings.Contains(text, "internal/coro.(*Coroutine).call(") || !strings.Contains(text, module+"/sim.") {
+			continue
+		}
+		if id != 0 && !strings.HasPrefix(text, fmt.Sprintf("goroutine %d ", id)) {
 			continue
 		}
 		_, state, _ := strings.Cut(text, "[")

@@ -57,6 +57,9 @@ func (s *search) explore(r *runner) *found {
 	if f != nil {
 		return r.take(f, 0, "the canonical schedule")
 	}
+	if s.guard.tripped.Load() {
+		return nil
+	}
 	s.prof = r.eng.profile()
 	if s.sweep {
 		if f := s.sweepAll(r); f != nil {

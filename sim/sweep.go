@@ -1,6 +1,9 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // sweeper plays the canonical schedule, except for one choice.
 type sweeper struct {
@@ -41,33 +44,41 @@ func (s *search) sweepAll(r *runner) *found {
 	if f != nil {
 		return r.take(f, s.stats.schedules-1, "the sweep")
 	}
-	clocks := 0
-	tape := append([]choice(nil), r.eng.tape...)
-	var seen [kinds]int
-	for _, c := range tape {
-		if c.clock {
-			clocks++
+	tape := slices.Clone(r.eng.tape)
+	for _, k := range []kind{kindFault, kindNet, kindCrash, kindCancel} {
+		if f := s.sweepKind(r, tape, k); f != nil {
+			return f
 		}
-		switch c.kind {
-		case kindFault, kindCancel, kindCrash, kindNet:
-			for v := 1; v < int(c.n); v++ {
-				w := &sweeper{what: c.kind, at: seen[c.kind], value: v}
-				if f := r.once(w); f != nil {
-					s.stats.add(r.eng)
-					return r.take(f, s.stats.schedules-1, fmt.Sprintf("the sweep, %s %d of this schedule", kindNames[c.kind], w.at+1))
-				}
-				s.stats.add(r.eng)
-			}
-		default: // nothing goes wrong there
-		}
-		seen[c.kind]++
 	}
-	for i := range clocks {
-		f := r.once(&sweeper{clock: true, at: i})
+	clocks := 0
+	for _, c := range tape {
+		if !c.clock {
+			continue
+		}
+		f := r.once(&sweeper{clock: true, at: clocks})
 		s.stats.add(r.eng)
-		if f != nil {
+		if clocks++; f != nil {
 			return r.take(f, s.stats.schedules-1, "the sweep, an early timer")
 		}
+	}
+	return nil
+}
+
+// sweepKind tries all answers to the choices of one kind.
+func (s *search) sweepKind(r *runner, tape []choice, k kind) *found {
+	at := 0
+	for _, c := range tape {
+		if c.kind != k || s.guard.tripped.Load() {
+			continue
+		}
+		for v := 1; v < int(c.n); v++ {
+			f := r.once(&sweeper{what: k, at: at, value: v})
+			s.stats.add(r.eng)
+			if f != nil {
+				return r.take(f, s.stats.schedules-1, fmt.Sprintf("the sweep, %s %d of this schedule", kindNames[k], at+1))
+			}
+		}
+		at++
 	}
 	return nil
 }

@@ -38,8 +38,16 @@ func run(tb testing.TB, prog func(*T), env func(string) string, opts []Option) e
 	if err != nil {
 		return err
 	}
+	forbidParallel(tb)
 	s := &search{config: c, tb: tb, prog: prog, guard: newGuard(), start: time.Now()}
 	return s.guarded(s.run)
+}
+
+// forbidParallel makes t.Parallel panic from now on. In the middle of a schedule it would stop all others for as long as
+// the test around is stopped, and that may be for ever. The panic is the one that testing has for tests that use Setenv.
+func forbidParallel(tb testing.TB) {
+	defer func() { _ = recover() }() // Setenv does the same if the test is parallel already, and then t.Parallel panics anyway
+	tb.Setenv("BRAID_SIM_TEST", tb.Name())
 }
 
 // guarded calls f on a goroutine of its own and returns what it returns, or what the guard finds.
@@ -76,6 +84,9 @@ func (s *search) run() error {
 	}
 	f = s.explore(r)
 	s.took = time.Since(s.start)
+	if s.guard.tripped.Load() {
+		return nil // the test has ended without us
+	}
 	if f == nil {
 		s.tb.Logf("sim: %s", s.summary())
 		return nil
