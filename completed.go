@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync/atomic"
 )
 
 // errLoopOver is the cause that tasks see when the loop over their results has ended.
@@ -21,12 +22,13 @@ type result[T any] struct {
 // The functions start when the loop does. When the loop ends, by break, return or panic,
 // those that still run are cancelled, and joined before the loop statement is left.
 // If one of them or the loop's body panics, the loop statement panics with a [*PanicError].
+// One that fails after the loop has been left, in its cleanup as a rule, fails the scope that ctx belongs to; see [Report].
 //
 // # Cancellation
 //
 // If ctx ends, the functions are cancelled and joined, and the cause is yielded last.
 func AsCompleted[T any](ctx context.Context, fns ...func(context.Context) (T, error)) iter.Seq2[T, error] {
-	return stream(ctx, "completed", func(g *Group) func(context.Context) (result[T], error) {
+	return stream(ctx, "completed", func(g *Group, late func(error)) func(context.Context) (result[T], error) {
 		out := NewQueue[result[T]](Unbounded)
 		left := newCountdown(len(fns), func() { out.Shutdown(Drain) })
 		for i, fn := range fns {
@@ -35,6 +37,7 @@ func AsCompleted[T any](ctx context.Context, fns ...func(context.Context) (T, er
 				func(v T) { r.value = v },
 				func(err error) {
 					r.err = err
+					late(err)
 					_ = out.TryPut(r)
 					left.done()
 				}, nil)
@@ -44,12 +47,18 @@ func AsCompleted[T any](ctx context.Context, fns ...func(context.Context) (T, er
 }
 
 // stream runs a scope for the time of a loop. start starts tasks and returns the function that gives the next result,
-// or ErrShutdown when there are no more.
-func stream[T any](ctx context.Context, name string, start func(g *Group) func(context.Context) (result[T], error)) iter.Seq2[T, error] {
+// or ErrShutdown when there are no more. The tasks tell late how they ended: a failure that comes when the loop has been left
+// is one of the scope that owns the loop.
+func stream[T any](ctx context.Context, name string, start func(g *Group, late func(error)) func(context.Context) (result[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		stopped := false
+		var left atomic.Bool
+		late := func(err error) {
+			if _, failed := err.(*TaskError); failed && left.Load() {
+				Report(ctx, err)
+			}
+		}
 		err := Run(ctx, func(ctx context.Context, g *Group) error {
-			next := start(g)
+			next := start(g, late)
 			for {
 				r, err := next(ctx)
 				if err == ErrShutdown {
@@ -59,13 +68,13 @@ func stream[T any](ctx context.Context, name string, start func(g *Group) func(c
 					return err
 				}
 				if !yield(r.value, r.err) {
-					stopped = true
+					left.Store(true)
 					g.Cancel(errLoopOver)
 					return nil
 				}
 			}
 		}, Name(name))
-		if err != nil && !stopped {
+		if err != nil && !left.Load() {
 			var zero T
 			yield(zero, err)
 		}

@@ -24,10 +24,10 @@ import (
 // An element that was read and not begun is dropped.
 func Map[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
 	checkMap("Map", n, seq == nil || fn == nil)
-	return stream(ctx, "map", func(g *Group) func(context.Context) (result[Out], error) {
+	return stream(ctx, "map", func(g *Group, late func(error)) func(context.Context) (result[Out], error) {
 		places := NewQueue[*Promise[result[Out]]](Unbounded)
 		window := NewSemaphore(2 * int64(n))
-		feed(g, seq, n, window, fn,
+		feed(g, seq, n, window, fn, late,
 			func() func(result[Out]) {
 				p := &Promise[result[Out]]{}
 				_ = places.TryPut(p)
@@ -53,11 +53,11 @@ func Map[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(cont
 // As with Map: if ctx ends, the calls are cancelled and joined, and the cause is yielded last.
 func MapUnordered[In, Out any](ctx context.Context, seq iter.Seq[In], n int, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
 	checkMap("MapUnordered", n, seq == nil || fn == nil)
-	return stream(ctx, "map", func(g *Group) func(context.Context) (result[Out], error) {
+	return stream(ctx, "map", func(g *Group, late func(error)) func(context.Context) (result[Out], error) {
 		out := NewQueue[result[Out]](Unbounded)
 		window := NewSemaphore(2 * int64(n))
 		left := newCountdown(1, func() { out.Shutdown(Drain) })
-		feed(g, seq, n, window, fn,
+		feed(g, seq, n, window, fn, late,
 			func() func(result[Out]) {
 				left.add()
 				return func(r result[Out]) {
@@ -89,7 +89,7 @@ func checkMap(op string, n int, missing bool) {
 // place is called for each, in order, and returns where the result goes; end is called after the last.
 // window bounds the results that nobody has taken yet.
 func feed[In, Out any](g *Group, seq iter.Seq[In], n int, window *Semaphore,
-	fn func(context.Context, In) (Out, error), place func() func(result[Out]), end func(),
+	fn func(context.Context, In) (Out, error), late func(error), place func() func(result[Out]), end func(),
 ) {
 	entry := entryOf(fn)
 	running := NewSemaphore(int64(n))
@@ -113,6 +113,7 @@ func feed[In, Out any](g *Group, seq iter.Seq[In], n int, window *Semaphore,
 				func(out Out) { r.value = out },
 				func(err error) {
 					r.err = err
+					late(err)
 					running.Release(1)
 					settle(r)
 				}, nil)

@@ -49,8 +49,8 @@
 // errors of a source are passed on as they are.
 //
 // If a loop has been left, and the cleanup of a producer, a source or a function then fails, the loop cannot be given the error.
-// The panic hook that is in force under the ctx of the stream hears of it, as the value of a [*braid.PanicError];
-// by default that is a log/slog message. See [braid.PanicHook].
+// It is a failure of the scope that the ctx of the stream belongs to; without a scope the panic hook hears of it,
+// which is by default a log/slog message. See [braid.Report].
 // An error that came before the loop was left, and that the loop did not get to, is dropped with the elements behind it.
 //
 // # Panics

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -257,6 +258,43 @@ var semanticsCornerCases = []testCase{
 			}
 		})
 	}},
+	{"C a stream whose cleanup fails after the consumer broke off fails the scope that owns it", func(t *testing.T, ctx context.Context) {
+		var begun braid.Event
+		one := func(ctx context.Context, _ int) (int, error) { return 1, begun.Wait(ctx) }
+		cleanup := func(ctx context.Context, _ int) (int, error) {
+			begun.Set()
+			_ = never(ctx)
+			return 0, errBoom
+		}
+		for name, loop := range map[string]func(ctx context.Context) iter.Seq2[int, error]{
+			"AsCompleted": func(ctx context.Context) iter.Seq2[int, error] {
+				return braid.AsCompleted(ctx,
+					func(ctx context.Context) (int, error) { return one(ctx, 0) },
+					func(ctx context.Context) (int, error) { return cleanup(ctx, 1) })
+			},
+			"Map": func(ctx context.Context) iter.Seq2[int, error] {
+				return braid.Map(ctx, numbers(2), 2, pick(one, cleanup))
+			},
+			"MapUnordered": func(ctx context.Context) iter.Seq2[int, error] {
+				return braid.MapUnordered(ctx, numbers(2), 2, pick(one, cleanup))
+			},
+		} {
+			begun.Clear()
+			err := braid.Run(ctx, func(ctx context.Context, _ *braid.Group) error {
+				for _, err := range loop(ctx) {
+					ok(t, err)
+					break
+				}
+				if !errors.Is(context.Cause(ctx), errBoom) {
+					t.Errorf("%s: the scope's cause is %v", name, context.Cause(ctx))
+				}
+				return nil
+			})
+			if !errors.Is(err, errBoom) {
+				t.Errorf("%s: Run = %v", name, err)
+			}
+		}
+	}},
 	{"C a source whose cleanup panics after the consumer broke off fails the scope that owns the loop", func(t *testing.T, ctx context.Context) {
 		err := braid.Run(ctx, func(ctx context.Context, _ *braid.Group) error {
 			source := func(yield func(int) bool) {
@@ -296,4 +334,9 @@ func portal(t *testing.T, ctx context.Context, opts []braid.RunOption, body func
 			return nil
 		}, append(opts, braid.Name("pool"))...))
 	}, braid.Name("case"))
+}
+
+// pick calls the function with the number of the element.
+func pick(fns ...func(context.Context, int) (int, error)) func(context.Context, int) (int, error) {
+	return func(ctx context.Context, i int) (int, error) { return fns[i](ctx, i) }
 }
