@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/braid-go/braid"
@@ -292,6 +293,22 @@ func TestRunWaitsForWhatWasAbandoned(t *testing.T) {
 	if !ended {
 		t.Error("Run did not wait")
 	}
+}
+
+// With Grace the scope gives up and says so in time, but Run leaves no coroutine behind.
+func TestGraceIsToldInTimeAndRunWaitsAllTheSame(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	synctest.Test(t, func(t *testing.T) {
+		start, told := time.Now(), time.Duration(0)
+		err := loop.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+			g.Go(func(ctx context.Context) error { return braid.Sleep(context.WithoutCancel(ctx), time.Hour) })
+			loop.Current(ctx).Stop()
+			return nil
+		}, loop.Scope(braid.Grace(time.Second), braid.OnStuck(func(*braid.StuckError) { told = time.Since(start) })))
+		if _, ok := errors.AsType[*braid.StuckError](err); !ok || told != time.Second || time.Since(start) != time.Hour {
+			t.Errorf("told after %v, Run returned after %v: %v", told, time.Since(start), err)
+		}
+	})
 }
 
 // Whatever is called on a loop that has ended does nothing, or says so.

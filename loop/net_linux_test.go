@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -65,7 +66,47 @@ func TestMain(m *testing.M) {
 		exhaust()
 	case "portable":
 		exhaust(loop.PortablePoller())
+	case "locked, waits":
+		locked(braid.Yield)
+	case "locked, ends":
+		locked(func(context.Context) error { return nil })
 	}
+}
+
+// locked runs a task that is locked to its thread.
+func locked(then func(context.Context) error) {
+	_ = loop.Run(context.Background(), func(_ context.Context, g *braid.Group) error {
+		g.Go(func(ctx context.Context) error {
+			runtime.LockOSThread()
+			return then(ctx)
+		})
+		return nil
+	})
+	fmt.Println("ok")
+}
+
+// What the package documentation says about LockOSThread is so: the runtime ends the process, and says why.
+// If this fails with a new version of Go, the documentation has to change.
+func TestALockedTaskEndsTheProcess(t *testing.T) {
+	for _, child := range []string{"locked, waits", "locked, ends"} {
+		out, err := runChild(t, child)
+		if err == nil {
+			t.Errorf("%s: the process goes on", child)
+		}
+		contains(t, child, out, "fatal error: coro: OS thread locking must match locking at coroutine creation")
+	}
+}
+
+func runChild(t *testing.T, child string) (out string, err error) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe)
+	cmd.Env = append(os.Environ(), childVariable+"="+child)
+	text, err := cmd.CombinedOutput()
+	return string(text), err
 }
 
 // When descriptors run out, Accept waits and recovers. No connection is lost.
@@ -73,14 +114,8 @@ func TestAcceptRecoversWhenDescriptorsHaveRunOut(t *testing.T) {
 	for _, poller := range []string{"native", "portable"} {
 		t.Run(poller, func(t *testing.T) {
 			braidtest.CheckLeaks(t)
-			exe, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.CommandContext(t.Context(), exe)
-			cmd.Env = append(os.Environ(), childVariable+"="+poller)
-			out, err := cmd.CombinedOutput()
-			if err != nil || string(out) != "ok\n" {
+			out, err := runChild(t, poller)
+			if err != nil || out != "ok\n" {
 				t.Errorf("%v:\n%s", err, out)
 			}
 		})
