@@ -79,6 +79,7 @@ func (s *search) exhaust(r *runner) *found {
 			}
 		}
 		if !d.cut {
+			s.complete = true
 			s.how = fmt.Sprintf("complete: all %d schedules", seen)
 			return nil
 		}

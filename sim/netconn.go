@@ -28,7 +28,7 @@ type stream struct {
 	gone   bool // the reader has closed
 	last   time.Time
 	queue  []func() // what happens when the things on their way arrive, in their order
-	moved  signal // anything of this
+	moved  signal   // anything of this
 }
 
 // deadline is a point in time at which calls of one kind end.

@@ -72,7 +72,7 @@ func (s *search) rerun(r *runner) (f *found, err error) {
 		if r.play.misfits > 0 {
 			note = fmt.Sprintf("no longer fails, and no longer fits the program: choice %d has %d answers now, and the tape says %d. It may be deleted", r.play.first+1, r.play.n, r.play.found)
 		}
-		s.tb.Logf("sim: regression %s %s", filepath.ToSlash(path), note)
+		s.logf("sim: regression %s %s", filepath.ToSlash(path), note)
 		r.restore(s.config)
 	}
 	return f, err

@@ -13,13 +13,13 @@ type runner struct {
 	play playback
 }
 
-func newRunner(tb testing.TB, c *config, prog func(*T)) *runner {
+func newRunner(tb testing.TB, c *config, prog func(*T)) *runner { // tb is nil outside tests
 	e := newEngine()
 	e.limits = c.limits
 	e.loop = c.semantics == Loop
 	e.cancels = c.cancels
 	e.allowLeft = c.left
-	r := &runner{eng: e, t: &T{TB: tb, eng: e}, prog: prog}
+	r := &runner{eng: e, t: &T{TB: tb, eng: e, name: c.name}, prog: prog}
 	r.main = func() { r.prog(r.t) }
 	return r
 }

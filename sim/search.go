@@ -12,7 +12,7 @@ import (
 type search struct {
 	*config
 
-	tb    testing.TB
+	tb    testing.TB // nil outside tests
 	prog  func(*T)
 	guard *guard
 	prof  *profile
@@ -20,6 +20,12 @@ type search struct {
 	start time.Time
 	took  time.Duration // of the search, without shrinking
 	how   string        // for the summary: what an exhaustive search has covered
+
+	// For Result.
+
+	replayed string // the schedule that failed
+	switches int
+	complete bool
 }
 
 // found is a schedule that failed.
@@ -134,6 +140,13 @@ func mix(seed, i uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
+}
+
+// logf writes to the log of the test.
+func (s *search) logf(format string, args ...any) {
+	if s.tb != nil {
+		s.tb.Logf(format, args...)
+	}
 }
 
 // summary is the line of counters.

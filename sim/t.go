@@ -20,7 +20,8 @@ import (
 type T struct {
 	testing.TB // of the test around
 
-	eng *engine
+	eng  *engine
+	name string
 
 	mu       sync.Mutex
 	errors   []string
@@ -44,6 +45,9 @@ func (t *T) reset() {
 
 // Context returns the context to start tasks under. It ends when the schedule is over, before the functions given to Cleanup are called.
 func (t *T) Context() context.Context { return t.eng.ctx }
+
+// Name returns the name of the test around.
+func (t *T) Name() string { return t.name }
 
 // Now returns the time on the virtual clock.
 func (t *T) Now() time.Time { return t.eng.Now() }
@@ -219,6 +223,9 @@ func (t *T) TempDir() string {
 	}
 	return t.dir
 }
+
+// ArtifactDir is TempDir: each schedule has one of its own.
+func (t *T) ArtifactDir() string { return t.TempDir() }
 
 // Setenv fails the test: schedules run side by side in one process.
 func (t *T) Setenv(key, _ string) {

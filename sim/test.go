@@ -88,13 +88,14 @@ func (s *search) run() error {
 		return nil // the test has ended without us
 	}
 	if f == nil {
-		s.tb.Logf("sim: %s", s.summary())
+		s.logf("sim: %s", s.summary())
 		return nil
 	}
 	rep := &report{search: s, found: f, before: f.cost, testName: s.name}
 	r.eng.cancels = f.rec.cancels
 	rep.found, rep.runs = r.shrink(f, s.guard.tripped.Load)
 	rep.saved = s.saveRegression(rep.found)
+	s.replayed, s.switches = rep.found.rec.String(), rep.found.cost.switches
 	return s.tell(r, rep)
 }
 
@@ -147,7 +148,7 @@ func (s *search) replayOnly(r *runner) error {
 		if r.play.misfits > 0 {
 			return fmt.Errorf("sim: the replay string does not fit this program: choice %d has %d answers, and the string says %d; it was made for another test, or for an earlier form of this one", r.play.first+1, r.play.n, r.play.found)
 		}
-		s.tb.Logf("sim: the schedule of the replay string passes")
+		s.logf("sim: the schedule of the replay string passes")
 		return nil
 	}
 	rep := &report{search: s, found: r.take(f, 0, "the schedule of the replay string"), isRerun: true, testName: s.name}
