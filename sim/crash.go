@@ -71,6 +71,6 @@ func (e *engine) offerCrash() {
 	c := e.crashes[i-1]
 	c.crashed = true
 	e.injected++
-	e.note(nil, "the simulator crashes "+c.name)
+	e.note(nil, loud+"the simulator crashes "+c.name)
 	e.call(func() { c.group.Cancel(ErrCrashed) })
 }

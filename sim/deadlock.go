@@ -103,21 +103,35 @@ func (e *engine) holders(t *task, why *sched.Wait) (list []*task, nobody string)
 	return list, "held by nobody: somebody else would have to act"
 }
 
+// shortNames returns what tasks are called in a report: by their own names if no two have the same, else by their paths.
+func (e *engine) shortNames() func(*task) string {
+	seen := make(map[string]int)
+	for _, t := range e.arena[:e.used] {
+		seen[lastPart(t.name())]++
+	}
+	return func(t *task) string {
+		if name := lastPart(t.name()); seen[name] == 1 {
+			return name
+		}
+		return t.name()
+	}
+}
+
 // waitForGraph is the graph as text, a cycle first if there is one.
 func (e *engine) waitForGraph() (text, site string) {
-	list := e.parked()
+	list, name := e.parked(), e.shortNames()
 	var b strings.Builder
 	if cycle := findCycle(list); len(cycle) > 0 {
 		b.WriteString("cycle: ")
 		for _, w := range cycle {
-			fmt.Fprintf(&b, "%s waits on %s -> ", w.task.name(), w.what)
+			fmt.Fprintf(&b, "%s waits on %s -> ", name(w.task), w.what)
 		}
-		b.WriteString(cycle[0].task.name() + "\n")
+		b.WriteString(name(cycle[0].task) + "\n")
 	}
 	ops := make([]string, 0, len(list))
 	for _, w := range list {
 		ops = append(ops, w.what)
-		fmt.Fprintf(&b, "%s waits on %s", w.task.name(), w.what)
+		fmt.Fprintf(&b, "%s waits on %s", name(w.task), w.what)
 		if o := e.labels.object(w.task.op); o != "" && !strings.Contains(w.what, o) && w.task.op.Name != "run.Join" {
 			fmt.Fprintf(&b, " (%s)", o)
 		}
@@ -128,7 +142,7 @@ func (e *engine) waitForGraph() (text, site string) {
 		} else {
 			names := make([]string, len(w.holders))
 			for i, h := range w.holders {
-				names[i] = h.name()
+				names[i] = name(h)
 			}
 			fmt.Fprintf(&b, " -> %s", strings.Join(names, ", "))
 		}

@@ -30,7 +30,7 @@ func Fault(ctx context.Context, name string) bool {
 		return false
 	}
 	e.injected++
-	e.note(t, "fault "+name)
+	e.note(t, loud+"fault "+name)
 	return true
 }
 

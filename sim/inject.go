@@ -37,7 +37,7 @@ func (e *engine) offerCancel(t *task) {
 	case n - 2: // 1 of three, 0 of two
 		if n == 3 {
 			e.injected++
-			e.note(t, "is cancelled by the simulator")
+			e.note(t, loud+"cancelled by the simulator")
 			e.call(func() {
 				if h := braid.Current(t.job.Context()); h != nil {
 					h.Cancel(ErrInjected)
@@ -46,7 +46,7 @@ func (e *engine) offerCancel(t *task) {
 		}
 	case n - 1:
 		e.injected++
-		e.note(nil, "the simulator cancels everything")
+		e.note(nil, loud+"the simulator cancels everything")
 		e.endRoot(ErrInjected)
 	}
 }

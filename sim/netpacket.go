@@ -73,10 +73,10 @@ func (p *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 		switch n.eng.choose(kindNet, 3) {
 		case 1:
 			copies = 0
-			n.eng.note(n.eng.cur.Load(), "network: packet lost")
+			n.eng.note(n.eng.cur.Load(), loud+"network: packet lost")
 		case 2:
 			copies = 2
-			n.eng.note(n.eng.cur.Load(), "network: packet doubled")
+			n.eng.note(n.eng.cur.Load(), loud+"network: packet doubled")
 		}
 	}
 	if n.cutOff(p.addr.host(), dest.host()) {

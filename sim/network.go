@@ -107,7 +107,7 @@ func (n *Network) goesWrong(enabled bool, what string) bool {
 		return false
 	}
 	n.eng.injected++
-	n.eng.note(n.eng.cur.Load(), "network: "+what)
+	n.eng.note(n.eng.cur.Load(), loud+"network: "+what)
 	return true
 }
 

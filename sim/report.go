@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -167,13 +168,28 @@ func trimLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// folded leaves out the middle of what a task did in a row.
+// folded leaves out the middle of what a task did in a row, except for what the simulator brought about.
 func folded(ops []string) []string {
 	if len(ops) <= maxOps {
-		return append([]string(nil), ops...)
+		return slices.Clone(ops)
 	}
-	head, tail := ops[:2], ops[len(ops)-2:]
-	return append(append(append([]string(nil), head...), fmt.Sprintf("… %d more", len(ops)-4)), tail...)
+	var lines []string
+	left := 0
+	flush := func() {
+		if left > 0 {
+			lines = append(lines, fmt.Sprintf("… %d more", left))
+			left = 0
+		}
+	}
+	for i, op := range ops {
+		if i >= 2 && i < len(ops)-2 && !strings.HasPrefix(op, loud) {
+			left++
+			continue
+		}
+		flush()
+		lines = append(lines, op)
+	}
+	return lines
 }
 
 // lastPart is the task's own name.

@@ -45,9 +45,6 @@ func (e *engine) Point(op sched.Op) {
 	}
 	t.op = op
 	e.steps++
-	if e.record {
-		e.noteOp(t)
-	}
 	if e.slow || e.steps > e.stopAt || len(e.watchers) > 0 {
 		e.slowPoint(t)
 	}
@@ -55,6 +52,9 @@ func (e *engine) Point(op sched.Op) {
 		e.preempt(t)
 	}
 	t.events++ // now it happens, and not when it was announced
+	if e.record {
+		e.noteOp(t)
+	}
 }
 
 // slowPoint is what few points have to do.

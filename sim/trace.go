@@ -19,6 +19,9 @@ type event struct {
 	step int
 }
 
+// loud marks what the simulator has brought about, which a report never leaves out.
+const loud = "! "
+
 // note writes down what happened to t.
 func (e *engine) note(t *task, what string) {
 	if !e.record || e.ending {
