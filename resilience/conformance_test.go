@@ -1,0 +1,85 @@
+package resilience_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/braid-go/braid/braidtest"
+	"github.com/braid-go/braid/internal/conformance"
+	"github.com/braid-go/braid/internal/schedtest"
+)
+
+// What the policies promise, as cases that run on every scheduler; see internal/conformance.
+
+type testCase struct {
+	name string
+	run  func(t *testing.T, ctx context.Context)
+
+	// waits says that time must pass in the case. It does so in virtual time only.
+	waits bool
+}
+
+func cases() []testCase {
+	return slices.Concat(
+		breakerCases, breakerHalfOpenCases, breakerClockCases, breakerChangeCases, keyedCases,
+		retryCases, budgetCases, timeoutCases, bulkheadCases, rateLimitCases, hedgeCases, fallbackCases, chaosCases,
+		policyCases, policyTimeCases, entryCases(),
+	)
+}
+
+func runAll(t *testing.T, virtual bool, run conformance.Harness) {
+	for _, c := range cases() {
+		if c.waits && !virtual {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			braidtest.CheckLeaks(t)
+			run(t, func(ctx context.Context) { c.run(t, ctx) })
+		})
+	}
+}
+
+// On goroutines, in real time: the cases in which nobody has to wait for time to pass.
+func TestConformanceGoroutines(t *testing.T) {
+	runAll(t, false, func(t *testing.T, body func(context.Context)) { body(t.Context()) })
+}
+
+// On goroutines, in virtual time.
+func TestConformanceSynctest(t *testing.T) {
+	runAll(t, true, func(t *testing.T, body func(context.Context)) {
+		synctest.Test(t, func(t *testing.T) { body(t.Context()) })
+	})
+}
+
+// On one thread, first in, first out.
+func TestConformanceFIFO(t *testing.T) {
+	runAll(t, true, func(t *testing.T, body func(context.Context)) {
+		synctest.Test(t, func(t *testing.T) { schedtest.New(0).Run(t.Context(), body) })
+	})
+}
+
+// On one thread that switches at random wherever it may.
+func TestConformanceSwitching(t *testing.T) {
+	for seed := range uint64(5) {
+		t.Run(fmt.Sprintf("seed=%d", seed+1), func(t *testing.T) {
+			runAll(t, true, func(t *testing.T, body func(context.Context)) {
+				synctest.Test(t, func(t *testing.T) { schedtest.New(seed+1).Run(t.Context(), body) })
+			})
+		})
+	}
+}
+
+func TestCasesHaveNames(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, c := range cases() {
+		names = append(names, c.name)
+	}
+	slices.Sort(names)
+	if n := len(names) - len(slices.Compact(names)); n > 0 {
+		t.Errorf("%d names are not unique", n)
+	}
+}

@@ -1,0 +1,158 @@
+package resilience
+
+import (
+	"context"
+	"time"
+
+	"github.com/braid-go/braid"
+)
+
+// The layers of a Policy, outermost first. Each calls the next one; a layer that is not there costs a comparison.
+// now is the time if it has just been read, and zero otherwise.
+
+func (p *Policy[T]) inTime(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
+	l, now, byScheduler := limited(ctx, time.Time{}, time.Duration(p.Timeout))
+	switch {
+	case byScheduler:
+		return p.inTimeScheduled(ctx, fn)
+	case l == nil:
+		return p.retried(ctx, now, fn)
+	}
+	defer l.end()
+	v, err := p.retried(l, now, fn)
+	return v, l.judge(err)
+}
+
+// inTimeScheduled is a function of its own so that its closure costs only those who need it.
+func (p *Policy[T]) inTimeScheduled(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
+	return timed(ctx, time.Duration(p.Timeout), func(ctx context.Context) (T, error) {
+		return p.retried(ctx, time.Time{}, fn)
+	})
+}
+
+func (p *Policy[T]) retried(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (T, error) {
+	if p.Retry == nil {
+		return p.attempt(ctx, now, fn)
+	}
+	p.Retry.Budget.deposit()
+	for n := 1; ; n++ {
+		v, err := p.attempt(ctx, now, fn)
+		if err == nil {
+			return v, nil
+		}
+		wait, err := p.Retry.wait(ctx, n, err, p.Expect)
+		if err != nil {
+			return v, err
+		}
+		if err := braid.Sleep(ctx, wait); err != nil {
+			return v, err
+		}
+		now = time.Time{}
+	}
+}
+
+func (p *Policy[T]) attempt(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (v T, err error) {
+	if p.RateLimit != nil || p.Bulkhead != nil {
+		if p.Breaker != nil {
+			if err := p.Breaker.peek(ctx); err != nil {
+				return v, err
+			}
+		}
+		if p.RateLimit != nil {
+			if now.IsZero() {
+				now = braid.Time(ctx)
+			}
+			waited, err := p.RateLimit.wait(ctx, now, p.Expect)
+			if err != nil {
+				return v, err
+			}
+			if waited {
+				now = time.Time{}
+			}
+		}
+	}
+	if p.Bulkhead == nil {
+		return p.guarded(ctx, now, fn)
+	}
+	if !p.Bulkhead.slots.TryAcquire(1) {
+		if err := p.Bulkhead.acquire(ctx, p.Expect); err != nil {
+			return v, err
+		}
+		now = time.Time{}
+	}
+	defer p.Bulkhead.slots.Release(1)
+	return p.guarded(ctx, now, fn)
+}
+
+func (p *Policy[T]) guarded(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (v T, err error) {
+	if late := tooLate(ctx, "call", now, 0, p.Expect); late != nil {
+		return v, late
+	}
+	b := p.Breaker
+	if b == nil {
+		return p.started(ctx, now, fn)
+	}
+	permit, err := b.admit(ctx) // from here on as guard, which would need a closure
+	if err != nil {
+		return v, err
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			permit.record(ctx, failure, nil)
+		}
+	}()
+	v, err = p.started(ctx, now, fn)
+	if err == nil && permit.plain() {
+		returned = true
+		b.succeeded(ctx, permit.word)
+		return v, nil
+	}
+	how := b.judge(ctx, err)
+	returned = true
+	permit.record(ctx, how, err)
+	return v, err
+}
+
+func (p *Policy[T]) started(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (T, error) {
+	if p.Hedge != nil {
+		return p.hedged(ctx, fn)
+	}
+	return p.tried(ctx, now, fn)
+}
+
+func (p *Policy[T]) hedged(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
+	if p.Retry == nil || p.Retry.Budget != p.Hedge.Budget { // a shared one has been paid for this call
+		p.Hedge.Budget.deposit()
+	}
+	return p.Hedge.run(ctx, p.Expect, func(ctx context.Context) (T, error) { return p.tried(ctx, time.Time{}, fn) })
+}
+
+func (p *Policy[T]) tried(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (T, error) {
+	if p.AttemptTimeout <= 0 {
+		return p.called(ctx, fn)
+	}
+	l, _, byScheduler := limited(ctx, now, time.Duration(p.AttemptTimeout))
+	switch {
+	case byScheduler:
+		return p.triedScheduled(ctx, fn)
+	case l == nil:
+		return p.called(ctx, fn)
+	}
+	defer l.end()
+	v, err := p.called(l, fn)
+	return v, l.judge(err)
+}
+
+func (p *Policy[T]) triedScheduled(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
+	return timed(ctx, time.Duration(p.AttemptTimeout), func(ctx context.Context) (T, error) { return p.called(ctx, fn) })
+}
+
+func (p *Policy[T]) called(ctx context.Context, fn func(context.Context) (T, error)) (v T, err error) {
+	if p.Chaos != nil {
+		if err := p.Chaos.inject(ctx); err != nil {
+			return v, err
+		}
+	}
+	return fn(ctx)
+}
