@@ -173,7 +173,7 @@ func TestConnDeadlinesAndClose(t *testing.T) {
 				return err
 			}
 			n, err := c.Read(make([]byte, 1))
-			if n != 0 || err != io.EOF {
+			if n != 0 || !errors.Is(err, io.EOF) {
 				s.Errorf("read %d, %v at the end", n, err)
 			}
 			_, err = c.Write([]byte("x"))

@@ -157,3 +157,19 @@ func TestVirtualTime(t *testing.T) {
 func TestAdvances(t *testing.T) {
 	passes(t, timeoutRace, sim.Advances(0))
 }
+
+// Spinning is bad manners, but no livelock while others have something to do: no strategy starves them.
+func TestSpinnerIsNoLivelock(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	for _, st := range []sim.Strategy{sim.Portfolio, sim.PCT1, sim.POS, sim.Bounded} {
+		passes(t, func(s *sim.T) {
+			v := sim.NewVar("v", 0)
+			together(s, func(ctx context.Context) error {
+				for v.Load(ctx) == 0 {
+					continue
+				}
+				return nil
+			}, func(ctx context.Context) error { v.Store(ctx, 1); return nil })
+		}, st, sim.Schedules(50))
+	}
+}

@@ -80,6 +80,10 @@ func (e *engine) slowPoint(t *task) {
 	}
 }
 
+// longStreak is after how many points without a switch a task lets others go first, whatever the choice:
+// no strategy need be fair then, and one that spins until another has done something is no livelock. Goroutines are preempted, too.
+const longStreak = 1000
+
 // preempt lets somebody else run before t goes on, if the choice is so.
 func (e *engine) preempt(t *task) {
 	for !e.ending {
@@ -91,6 +95,11 @@ func (e *engine) preempt(t *task) {
 		if len(c.list) == 0 && !c.clock {
 			return
 		}
+		if t.streak++; t.streak > longStreak && len(c.list) > 0 {
+			t.streak, t.yielded = 0, true
+			e.stepAside(t)
+			return
+		}
 		switch next := c.at(e.decide(kindPreempt, c)); next {
 		case t:
 			return
@@ -98,6 +107,7 @@ func (e *engine) preempt(t *task) {
 			e.advances++
 			e.advance()
 		default:
+			t.streak = 0
 			e.take(next)
 			e.next = next
 			e.switches++

@@ -24,6 +24,7 @@ type task struct {
 	parker *sched.Parker // where it is parked; nil if it is not
 	events int           // points and wakes so far
 
+	streak   int    // points in a row without a switch
 	stamp    uint64 // of the time when the task became ready
 	yielded  bool   // it let others go first
 	granted  bool   // it was parked, and has been made ready
