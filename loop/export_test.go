@@ -9,3 +9,10 @@ func RunBare(ctx context.Context, main func(ctx context.Context), opts ...Option
 		return nil
 	})
 }
+
+// PendingEnds returns how many functions wait for the loop's end.
+func (l *Loop) PendingEnds() int {
+	l.ends.mu.Lock()
+	defer l.ends.mu.Unlock()
+	return len(l.ends.calls)
+}

@@ -30,7 +30,7 @@ type Loop struct {
 	ends struct { // what to do when the loop ends
 		mu    sync.Mutex
 		over  bool
-		calls []func()
+		calls map[*func()]struct{}
 	}
 
 	timers timers
@@ -187,15 +187,23 @@ func (l *Loop) Time() time.Time { return l.Now() }
 // clock is the time in nanoseconds since the loop began, from the monotonic clock alone.
 func (l *Loop) clock() int64 { return int64(time.Since(l.epoch)) }
 
-// atEnd calls f when the loop ends, at once if it has.
-func (l *Loop) atEnd(f func()) {
+// atEnd calls f when the loop ends, at once if it has, unless forget comes first.
+func (l *Loop) atEnd(f func()) (forget func()) {
 	l.ends.mu.Lock()
 	over := l.ends.over
 	if !over {
-		l.ends.calls = append(l.ends.calls, f)
+		if l.ends.calls == nil {
+			l.ends.calls = make(map[*func()]struct{})
+		}
+		l.ends.calls[&f] = struct{}{}
 	}
 	l.ends.mu.Unlock()
 	if over {
 		f()
+	}
+	return func() {
+		l.ends.mu.Lock()
+		delete(l.ends.calls, &f)
+		l.ends.mu.Unlock()
 	}
 }

@@ -34,13 +34,16 @@ func (l *Loop) OnSignal(fn func(os.Signal), signals ...os.Signal) (stop func()) 
 		}
 	})
 	var once sync.Once
-	stop = func() {
+	end := func() {
 		once.Do(func() {
 			signal.Stop(ch)
 			close(done)
 			goroutine.Wait()
 		})
 	}
-	l.atEnd(stop)
-	return stop
+	forget := l.atEnd(end)
+	return func() {
+		end()
+		forget()
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/braidtest"
 	"github.com/braid-go/braid/loop"
 )
 
@@ -65,6 +66,20 @@ func TestAStoppedSignalHandlerIsNotCalled(t *testing.T) {
 			stopped = true
 			return heard.Wait(ctx)
 		}, opts...)
+	})
+}
+
+// Handlers that come and go leave nothing with the loop.
+func TestSignalHandlersThatAreStoppedAreForgotten(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	runLoop(t, func(ctx context.Context, _ *braid.Group) error {
+		for range 100 {
+			loop.Current(ctx).OnSignal(nilSignal, syscall.SIGUSR1)()
+		}
+		if n := loop.Current(ctx).PendingEnds(); n != 0 {
+			t.Errorf("the loop still knows %d", n)
+		}
+		return nil
 	})
 }
 

@@ -155,9 +155,10 @@ func (l *Loop) close() {
 	l.ends.mu.Lock()
 	l.ends.over = true
 	calls := l.ends.calls
+	l.ends.calls = nil
 	l.ends.mu.Unlock()
-	for _, f := range calls {
-		f()
+	for f := range calls {
+		(*f)()
 	}
 	l.closeSockets()
 	l.pool.Close()
