@@ -55,6 +55,7 @@ func benchmarks() []benchmark {
 	list = append(list, instants()...)
 	list = append(list, loops()...)
 	list = append(list, gens()...)
+	list = append(list, resiliences()...)
 	list = append(list, sims()...)
 	return append(list, benchmark{"idle", idle}, benchmark{"million", million}, benchmark{"hello", hello})
 }

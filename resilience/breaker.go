@@ -106,12 +106,35 @@ func (b *Breaker) State() BreakerState { return stateOf(b.word.Load()) }
 
 func stateOf(word uint64) BreakerState { return BreakerState(word & 3) }
 
-// guard calls fn if b admits it.
+// guard calls fn if b admits it. ctx is not done.
 func guard[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
+	word := b.word.Load()
+	if stateOf(word) != Closed || b.config.SlowCall > 0 {
+		return guardByPermit(ctx, b, fn)
+	}
+	// Nearly every call goes this way. Its permit would be the word and nothing else.
+	returned := false
+	defer func() {
+		if !returned {
+			Permit{b: b, word: word}.record(ctx, failure, nil)
+		}
+	}()
+	v, err := fn(ctx)
+	if err == nil {
+		returned = true
+		b.succeeded(ctx, word)
+		return v, nil
+	}
+	how := b.judge(ctx, err)
+	returned = true
+	Permit{b: b, word: word}.record(ctx, how, err)
+	return v, err
+}
+
+func guardByPermit[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (v T, err error) {
 	p, err := b.admit(ctx)
 	if err != nil {
-		var zero T
-		return zero, err
+		return v, err
 	}
 	returned := false
 	defer func() {
@@ -119,12 +142,7 @@ func guard[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, 
 			p.record(ctx, failure, nil)
 		}
 	}()
-	v, err := fn(ctx)
-	if err == nil && p.plain() {
-		returned = true
-		b.succeeded(ctx, p.word)
-		return v, nil
-	}
+	v, err = fn(ctx)
 	how := b.judge(ctx, err)
 	returned = true
 	p.record(ctx, how, err)
@@ -168,9 +186,6 @@ type Permit struct {
 	start time.Duration
 	timed bool // start is set, and it matters how long the call takes
 }
-
-// plain reports whether a success of the call is nothing but a number in the window.
-func (p Permit) plain() bool { return p.lease == 0 && !p.timed }
 
 // Allow asks for a call that is not a function call, such as a stream that is read by others.
 // If the breaker admits it, the permit must be given back; if not, the error is an [*OpenError].

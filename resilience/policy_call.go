@@ -88,30 +88,10 @@ func (p *Policy[T]) guarded(ctx context.Context, now time.Time, fn func(context.
 	if late := tooLate(ctx, "call", now, 0, p.Expect); late != nil {
 		return v, late
 	}
-	b := p.Breaker
-	if b == nil {
+	if p.Breaker == nil {
 		return p.started(ctx, now, fn)
 	}
-	permit, err := b.admit(ctx) // from here on as guard, which would need a closure
-	if err != nil {
-		return v, err
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			permit.record(ctx, failure, nil)
-		}
-	}()
-	v, err = p.started(ctx, now, fn)
-	if err == nil && permit.plain() {
-		returned = true
-		b.succeeded(ctx, permit.word)
-		return v, nil
-	}
-	how := b.judge(ctx, err)
-	returned = true
-	permit.record(ctx, how, err)
-	return v, err
+	return guard(ctx, p.Breaker, func(ctx context.Context) (T, error) { return p.started(ctx, now, fn) })
 }
 
 func (p *Policy[T]) started(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (T, error) {
