@@ -146,7 +146,7 @@ func (c *cancellation) explains(err error) bool {
 }
 
 // nodeKey finds the innermost node of a context.
-type nodeKey struct{}
+type nodeKey = sched.NodeKey
 
 // causeKey is the key that context.Cause asks for, learned by being asked.
 // A type of context outside the standard library cannot give context.Cause a cause by any other means,

@@ -367,3 +367,55 @@ func TestMisuseOfArgumentsPanics(t *testing.T) {
 }
 
 func goexit() { runtime.Goexit() }
+
+// A loop inside a task on goroutines is a loop: its tasks run on it one at a time, and end with the task.
+func TestALoopInsideATaskOnGoroutines(t *testing.T) {
+	for name, opts := range map[string][]loop.Option{"plain": nil, "eager": {loop.Eager()}, "debug": {loop.Debug()}} {
+		t.Run(name, func(t *testing.T) {
+			braidtest.CheckLeaks(t)
+			ended := 0
+			err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+				for range 2 {
+					g.Go(func(ctx context.Context) error {
+						_ = braid.Sleep(ctx, time.Microsecond) // it has waited where it belongs, before
+						return loop.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+							l, counter := loop.Current(ctx), 0
+							if l == nil {
+								return errBoom
+							}
+							err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+								for range 100 {
+									g.Go(func(ctx context.Context) error {
+										for range 10 {
+											before := counter
+											if counter++; counter != before+1 || loop.Current(ctx) != l {
+												t.Error("a task is not alone, or not on its loop")
+											}
+											if err := braid.Yield(ctx); err != nil {
+												return err
+											}
+										}
+										return nil
+									})
+								}
+								return nil
+							})
+							g.Go(func(ctx context.Context) error {
+								err := new(braid.Event).Wait(ctx)
+								ended++
+								return err
+							})
+							return errors.Join(err, listen(ctx, t, "tcp").Close(), braid.Sleep(ctx, time.Hour))
+						}, opts...)
+					}, braid.Name("outer"))
+				}
+				_ = braid.Sleep(ctx, 20*time.Millisecond)
+				g.Cancel(errBoom)
+				return nil
+			}, braid.Limit(1))
+			if err != nil && !errors.Is(err, errBoom) || ended != 1 {
+				t.Errorf("%v; %d have ended", err, ended)
+			}
+		})
+	}
+}

@@ -76,6 +76,8 @@ type Loop struct {
 // any number of loops may run side by side.
 //
 // Inside a task of a loop, Run returns [ErrNested] and does not call body.
+// Inside a task on goroutines it opens a tree of its own: what runs on the loop ends with ctx, but its paths begin at the loop,
+// and panics go to the [braid.PanicHook] given with [Scope].
 //
 // # Cancellation
 //

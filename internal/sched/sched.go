@@ -103,10 +103,35 @@ func (w *Wait) String() string {
 
 type schedulerKey struct{}
 
+// NodeKey is the key under which a context of package braid gives the scope that it belongs to.
+type NodeKey struct{}
+
 // With returns a context whose tasks run on s.
-// It matters only to a Run that has no task above it.
+//
+// If s is not nil, the tasks above ctx are hidden: a Run below is a root on s. As a part of the tree above
+// it would run where that runs, and wait where that waits. It ends with ctx all the same.
 func With(ctx context.Context, s Scheduler) context.Context {
-	return context.WithValue(ctx, schedulerKey{}, s)
+	if s == nil {
+		return context.WithValue(ctx, schedulerKey{}, s)
+	}
+	return withScheduler{ctx, s}
+}
+
+type withScheduler struct {
+	context.Context
+
+	s Scheduler
+}
+
+func (w withScheduler) Value(key any) any {
+	switch key {
+	case schedulerKey{}:
+		return w.s
+	case NodeKey{}:
+		return nil
+	default:
+		return w.Context.Value(key)
+	}
 }
 
 // From returns the scheduler that With put into ctx, or nil for goroutines.
