@@ -35,3 +35,10 @@ func TestConformanceLoopEager(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { onLoop(t.Context(), body, loop.Eager()) })
 	})
 }
+
+// A body of a coroutine runs on a goroutine of its own, which the loop's debug mode must not take for a stranger's.
+func TestConformanceLoopDebug(t *testing.T) {
+	runAll(t, func(t *testing.T, body func(context.Context)) {
+		synctest.Test(t, func(t *testing.T) { onLoop(t.Context(), body, loop.Debug()) })
+	})
+}

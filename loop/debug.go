@@ -49,10 +49,29 @@ func (l *Loop) foreign(op string) error {
 		return nil
 	}
 	me := goroutineID()
-	if _, ok := l.goroutines.Load(me); ok {
+	if _, ok := l.goroutines.Load(me); ok || l.lent() {
 		return nil
 	}
 	return fmt.Errorf("loop: %s on goroutine %s, while %s: other goroutines come in through a braid.Portal or CallSoonThreadsafe", op, me, l.doing())
+}
+
+// lent reports whether the running task has lent its place to a coroutine, as of package gen or iter.Pull, whose body runs on
+// a goroutine of its own: then the task's goroutine waits for it.
+func (l *Loop) lent() (waits bool) {
+	t := l.shown.Load()
+	if t == nil || l.ready.head.Load() == &l.ready.asleep {
+		return false
+	}
+	l.goroutines.Range(func(id, v any) bool {
+		r, _ := v.(resident)
+		if r.task != t {
+			return true
+		}
+		name, _ := id.(string)
+		waits = strings.Contains(goroutines(), "goroutine "+name+" [coroutine")
+		return false
+	})
+	return waits
 }
 
 // doing says who runs, and where.

@@ -139,17 +139,20 @@ func stackOf(l *Loop, t *task) string {
 	if t != nil {
 		frame = fmt.Sprintf("coro.(*Coroutine).serve(%p", t.co)
 	}
-	const most = 64 << 20
+	for g := range strings.SplitSeq(goroutines(), "\n\n") {
+		if strings.Contains(g, frame) {
+			return g
+		}
+	}
+	return "(its stack was not found)"
+}
+
+// goroutines returns the stacks of all goroutines, or the first 64 MiB of them.
+func goroutines() string {
 	for size := 1 << 20; ; size *= 4 {
 		buf := make([]byte, size)
-		n := runtime.Stack(buf, true)
-		for g := range strings.SplitSeq(string(buf[:n]), "\n\n") {
-			if strings.Contains(g, frame) {
-				return g
-			}
-		}
-		if n < size || size >= most {
-			return "(its stack was not found)"
+		if n := runtime.Stack(buf, true); n < size || size >= 64<<20 {
+			return string(buf[:n])
 		}
 	}
 }
