@@ -66,7 +66,7 @@ func (l *Loop) resume(t *task) {
 	l.shown.Store(t)
 	ended := t.co.Resume()
 	l.cur = outer
-	if outer != nil {
+	if outer != nil || l.debug { // else it is as good as true until the next one runs
 		l.shown.Store(outer)
 	}
 	if !ended {
