@@ -56,7 +56,8 @@
 // # Threads
 //
 // A loop is one goroutine that hands its place to the tasks; it is on one thread at any moment, and not always on the same.
-// Any number of loops may run side by side. They share nothing.
+// Any number of loops may run side by side. They share nothing. A task on goroutines may call Run; it waits while the loop runs,
+// and the loop ends with its ctx.
 //
 // Other goroutines come in through [Loop.CallSoonThreadsafe], or a [braid.Portal], whose calls run as tasks of the loop.
 // [Loop.Stop], [Loop.Time], [Loop.OnSignal], [Callback.Cancel], and Close and the deadlines of sockets may be called from any goroutine.
