@@ -2,6 +2,7 @@ package sim
 
 import (
 	"time"
+	"unsafe"
 
 	"github.com/braid-go/braid/internal/sched"
 )
@@ -20,7 +21,16 @@ type timer struct {
 }
 
 // Stop implements sched.Timer.
+//
+//go:norace
 func (t *timer) Stop() bool {
+	if stopped := false; raceBackend && t.eng.remote(func() { stopped = t.stop() }) {
+		return stopped
+	}
+	return t.stop()
+}
+
+func (t *timer) stop() bool {
 	e := t.eng
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -118,10 +128,21 @@ func (h *timers) due(when int64, buf []*timer) []*timer {
 }
 
 // Now implements sched.Scheduler.
-func (e *engine) Now() time.Time { return epoch.Add(time.Duration(e.now.Load())) }
+func (e *engine) Now() time.Time { return epoch.Add(time.Duration(e.clock())) }
 
 // After implements sched.Scheduler. The timer is one of the schedule that runs.
+//
+//go:norace
 func (e *engine) After(d time.Duration, f func()) sched.Timer {
+	var t *timer
+	if !raceBackend || !e.remote(func() { t = e.after(d, f) }) {
+		t = e.after(d, f)
+	}
+	raceRelease(unsafe.Pointer(t))
+	return t
+}
+
+func (e *engine) after(d time.Duration, f func()) *timer {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t := &timer{eng: e, f: f, when: e.now.Load() + int64(max(d, 0)), run: e.runs}
@@ -160,7 +181,7 @@ func (e *engine) advance() {
 		e.timers.remove(t)
 		e.mu.Unlock()
 		e.note(nil, "a timer fires")
-		e.call(t.f)
+		e.callAfter(t.f, unsafe.Pointer(t))
 		e.mu.Lock()
 	}
 	e.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/internal/coro"
@@ -36,13 +37,15 @@ type engine struct {
 	cancelRoot context.CancelCauseFunc
 	rootCalls  []*watcher // on the end of ctx
 
-	pool  fiberPool
-	gids  map[*fiber]uint64
-	arena []*task
-	used  int
-	cur   atomic.Pointer[task] // nil while a callback or the engine itself runs
-	next  *task                // has been chosen already
-	now   atomic.Int64         // nanoseconds since epoch
+	pool   fiberPool
+	race   raceState
+	racing bool // tasks run on goroutines that the race detector can tell apart
+	gids   map[*fiber]uint64
+	arena  []*task
+	used   int
+	cur    atomic.Pointer[task] // nil while a callback or the engine itself runs
+	next   *task                // has been chosen already
+	now    atomic.Int64         // nanoseconds since epoch
 
 	mu       sync.Mutex
 	ready    readyList
@@ -97,7 +100,7 @@ type limits struct {
 }
 
 // unwindSteps is how many steps tasks have to end when a schedule is over.
-const unwindSteps = 20_000
+const unwindSteps = 5_000
 
 func newEngine() *engine {
 	return &engine{
@@ -144,10 +147,15 @@ func (e *engine) run(src source, prog func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	e.cancelRoot = cancel
 	e.ctx = sched.With(ctx, e)
+	races := raceErrors()
+	raceRelease(unsafe.Pointer(e)) // for the program's start
 	e.Spawn(nil, false)
 	for !e.drive() {
 	}
 	cancel(errOver)
+	if n := raceErrors() - races; e.racing && n > 0 {
+		e.fail(&failure{kind: failRace, text: "the race detector has found a data race; its report is above"})
+	}
 }
 
 // drive runs tasks until all have ended. It returns false if something panicked that should not have.
@@ -187,7 +195,7 @@ func (e *engine) drive() (over bool) {
 // resume runs t, which is in no list, until it waits, ends, or somebody else is chosen.
 func (e *engine) resume(t *task) {
 	if t.co == nil {
-		t.co = e.pool.Get(t)
+		t.co = e.fiber(t, edgeOf(t))
 		t.events, e.steps = t.events+1, e.steps+1
 	} else if t.granted {
 		t.events, e.steps = t.events+1, e.steps+1
@@ -365,8 +373,14 @@ func (e *engine) choose(k kind, n int) int {
 
 // call runs f, which does not wait, with no task running. A panic fails the schedule; runtime.Goexit ends f alone.
 func (e *engine) call(f func()) {
+	raceRelease(unsafe.Pointer(e))
+	e.callAfter(f, unsafe.Pointer(e))
+}
+
+// callAfter is call for a function that comes after what was released at edge.
+func (e *engine) callAfter(f func(), edge unsafe.Pointer) {
 	outer := e.cur.Swap(nil)
-	co := e.pool.Get(fiberFunc(f))
+	co := e.fiber(coro.Func(f), edge)
 	defer func() {
 		if v := recover(); v != nil {
 			e.failPanic(v)
@@ -384,14 +398,20 @@ func (e *engine) program() {
 		if !returned {
 			if v := recover(); v != nil {
 				e.failPanic(v)
-			} else if !e.ending {
+			} else {
 				e.fail(&failure{kind: failGoexit, text: "the program called runtime.Goexit: call FailNow of the sim.T, not of the testing.T around it"})
 			}
 		}
-		e.returned = true
+		e.setReturned()
 	}()
 	e.prog()
 	returned = true
+}
+
+func (e *engine) setReturned() {
+	if !raceBackend || !e.remote(e.setReturned) {
+		e.returned = true
+	}
 }
 
 // failPanic makes a failure of a panic.
@@ -416,6 +436,9 @@ func (e *engine) failPanic(v any) {
 
 // fail ends the schedule with f, unless it has failed already.
 func (e *engine) fail(f *failure) {
+	if raceBackend && e.remote(func() { e.fail(f) }) {
+		return
+	}
 	if e.ending {
 		return
 	}

@@ -19,11 +19,12 @@ const (
 	failEventually
 	failBalance
 	failUncontrolled
+	failRace
 )
 
 var failNames = [...]string{
 	"the test failed", "panic", "runtime.Goexit", "deadlock", "tasks left behind", "livelock",
-	"invariant broken", "it never came true", "something is missing", "not under control",
+	"invariant broken", "it never came true", "something is missing", "not under control", "data race",
 }
 
 // failure is why a schedule failed.

@@ -25,6 +25,14 @@ func Fault(ctx context.Context, name string) bool {
 		return false
 	}
 	e.Point(sched.Op{Name: "sim.Fault " + name})
+	return e.fault(name)
+}
+
+//go:norace
+func (e *engine) fault(name string) (happens bool) {
+	if raceBackend && e.remote(func() { happens = e.fault(name) }) {
+		return happens
+	}
 	t := e.cur.Load()
 	if t == nil || e.ending || e.choose(kindFault, 2) == 0 {
 		return false

@@ -1,6 +1,12 @@
+//go:build !race
+
 package sim
 
-import "github.com/braid-go/braid/internal/coro"
+import (
+	"unsafe"
+
+	"github.com/braid-go/braid/internal/coro"
+)
 
 // Tasks run on the coroutines that the event loop uses too: there is one engine, not two.
 type (
@@ -8,5 +14,16 @@ type (
 	fiberPool = coro.Pool
 )
 
-// fiberFunc makes a job of a function.
-type fiberFunc = coro.Func
+// raceBackend says whether tasks may run on goroutines that the race detector can tell apart; see fiber_race.go.
+const raceBackend = false
+
+func (e *engine) fiber(j coro.Job, _ unsafe.Pointer) *fiber { return e.pool.Get(j) }
+func (e *engine) remote(func()) bool                        { return false }
+func (e *engine) postpone() bool                            { return false }
+func (e *engine) clock() int64                              { return e.now.Load() }
+
+func raceAcquire(unsafe.Pointer) {}
+func raceRelease(unsafe.Pointer) {}
+func raceErrors() int            { return 0 }
+
+type raceState struct{}

@@ -71,17 +71,17 @@ func (g *guard) look() *failure {
 		if g.since[i] < guardLooks {
 			continue
 		}
-		name, id := "a callback", uint64(0)
-		if t := e.cur.Load(); t != nil {
-			name, id = "task "+t.name(), t.gid.Load()
+		t, id := e.cur.Load(), uint64(0)
+		if t != nil {
+			id = t.gid.Load()
 		}
-		if f := blocked(name, id); f != nil {
+		if f := blocked(t, id); f != nil {
 			return f
 		}
 		if time.Duration(g.since[i])*guardTick > guardLimit {
 			return &failure{
 				kind: failUncontrolled, site: "computes",
-				text: fmt.Sprintf("%s has run for %v without an operation of braid: a program that never ends?\n%s", name, guardLimit, running(id)),
+				text: fmt.Sprintf("%s has run for %v without an operation of braid: a program that never ends?\n%s", nameOf(t), guardLimit, running(id)),
 			}
 		}
 	}
@@ -90,7 +90,7 @@ func (g *guard) look() *failure {
 
 // blocked looks at the goroutine of a task, or at all if the number is not known, for one that is blocked in something
 // that is not the simulator.
-func blocked(name string, id uint64) *failure {
+func blocked(t *task, id uint64) *failure {
 	for _, g := range goroutines(id) {
 		switch {
 		case g.idle(), g.state == "running", g.state == "runnable", g.state == "":
@@ -105,10 +105,18 @@ func blocked(name string, id uint64) *failure {
 		}
 		return &failure{
 			kind: failUncontrolled, site: what + " at " + g.user(),
-			text: fmt.Sprintf("%s blocks in %s, at %s, which the simulator does not control: %s\n\n%s", name, what, g.user(), hint, g.text),
+			text: fmt.Sprintf("%s blocks in %s, at %s, which the simulator does not control: %s\n\n%s", nameOf(t), what, g.user(), hint, g.text),
 		}
 	}
 	return nil
+}
+
+// nameOf is asked only when the task is known to be stuck: until then its engine may be at work on it.
+func nameOf(t *task) string {
+	if t == nil {
+		return "a callback"
+	}
+	return "task " + t.name()
 }
 
 // running is the stack of a task that computes.

@@ -44,6 +44,7 @@ type config struct {
 	cancels   bool
 	sweep     bool
 	left      bool // tasks may be left
+	races     bool
 	replay    string
 	dir       string // of the regressions of all tests; "" for none
 	short     bool
@@ -113,6 +114,14 @@ func Cancels() Option { return option{"Cancels", func(c *config) { c.cancels = t
 // is cancelled before the wait, while it waits, and when it has been woken. The same is done for each named [Fault], each crash of
 // a [Crashable] scope and each chance for a timeout. The cause of a cancellation is [ErrInjected].
 func Sweep() Option { return option{"Sweep", func(c *config) { c.sweep = true }} }
+
+// Races lets the race detector find data races on the schedules, in builds with -race; in others it does nothing.
+//
+// Tasks then run on goroutines that the detector can tell apart, and what it sees of their order is the program's own:
+// that A ran before B because the simulator chose so does not hide a race between them. It takes about twice the time.
+// A schedule with a race fails the test; it is not shrunk, for the detector reports a race only once.
+// Invariants are not looked at, since they would race with the tasks. A [Var] is not reported.
+func Races() Option { return option{"Races", func(c *config) { c.races = true }} }
 
 // AllowLeft lets tasks be left when the program has returned, as [braid.Abandon] does. They are ended then.
 func AllowLeft() Option { return option{"AllowLeft", func(c *config) { c.left = true }} }

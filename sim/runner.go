@@ -19,6 +19,7 @@ func newRunner(tb testing.TB, c *config, prog func(*T)) *runner { // tb is nil o
 	e.loop = c.semantics == Loop
 	e.cancels = c.cancels
 	e.allowLeft = c.left
+	e.racing = c.races && raceBackend
 	r := &runner{eng: e, t: &T{TB: tb, eng: e, name: c.name}, prog: prog}
 	r.main = func() { r.prog(r.t) }
 	return r

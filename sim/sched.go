@@ -3,13 +3,25 @@ package sim
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"runtime"
+	"unsafe"
 
 	"github.com/braid-go/braid/internal/sched"
 )
 
 // Spawn implements sched.Scheduler, as do the methods below.
 func (e *engine) Spawn(j sched.Job, _ bool) {
+	if raceBackend && j != nil {
+		raceRelease(reflect.ValueOf(j).UnsafePointer())
+		if e.remote(func() { e.spawn(j) }) {
+			return
+		}
+	}
+	e.spawn(j)
+}
+
+func (e *engine) spawn(j sched.Job) {
 	parent := e.cur.Load()
 	e.mu.Lock()
 	t := e.newTask(j, parent)
@@ -39,8 +51,11 @@ func (e *engine) newTask(j sched.Job, parent *task) *task {
 // Point is where the running task may be told to let another one go first. The decision is made on its own stack,
 // and a task that goes on has not switched.
 func (e *engine) Point(op sched.Op) {
+	if raceBackend && e.remote(func() { e.Point(op) }) {
+		return
+	}
 	t := e.cur.Load()
-	if t == nil || (e.checked || e.outside.Load() > 0) && !e.own(t, op.Name) {
+	if t == nil || (e.checked || e.outside.Load() > 0) && !e.racing && !e.own(t, op.Name) {
 		return
 	}
 	t.op = op
@@ -130,6 +145,9 @@ func (e *engine) stepAside(t *task) {
 
 // Yield lets all others that are ready run first.
 func (e *engine) Yield() {
+	if raceBackend && e.remote(e.Yield) {
+		return
+	}
 	t := e.running("Yield")
 	t.yielded = true
 	e.stepAside(t)
@@ -137,6 +155,9 @@ func (e *engine) Yield() {
 
 // Park suspends the running task.
 func (e *engine) Park(p *sched.Parker, foreign context.Context) { //nolint:revive // the order is the interface's
+	if raceBackend && e.racing && e.parkRemote(p, foreign) {
+		return
+	}
 	t := e.running(p)
 	if t.poisoned {
 		t.die()
@@ -159,8 +180,30 @@ func (e *engine) Park(p *sched.Parker, foreign context.Context) { //nolint:reviv
 	}
 }
 
+// parkRemote is Park on a goroutine that the race detector can tell from others.
+func (e *engine) parkRemote(p *sched.Parker, foreign context.Context) bool { //nolint:revive // the order is the interface's
+	if foreign != nil {
+		defer e.AfterFunc(foreign, func() { e.Unpark(p) })()
+	}
+	if !e.remote(func() { e.Park(p, nil) }) {
+		return false
+	}
+	raceAcquire(unsafe.Pointer(p))
+	return true
+}
+
 // Unpark makes a parked task ready.
 func (e *engine) Unpark(p *sched.Parker) {
+	if raceBackend && e.racing {
+		raceRelease(unsafe.Pointer(p))
+		if e.remote(func() { e.unpark(p) }) {
+			return
+		}
+	}
+	e.unpark(p)
+}
+
+func (e *engine) unpark(p *sched.Parker) {
 	slot, ok := p.Wake()
 	if !ok {
 		return
@@ -190,7 +233,7 @@ func (e *engine) running(what any) *task {
 	if t == nil {
 		panic("sim: " + op() + " where no task runs: a timer's callback, an invariant, or a goroutine outside the simulation must not wait with a ctx of it")
 	}
-	if (e.checked || e.outside.Load() > 0) && !e.own(t, op()) {
+	if (e.checked || e.outside.Load() > 0) && !e.racing && !e.own(t, op()) {
 		runtime.Goexit() // a stray goroutine; it has been reported
 	}
 	return t
@@ -198,6 +241,9 @@ func (e *engine) running(what any) *task {
 
 // Go runs f beside the tasks, and waits for it for as long as it does not look as if it waited for them.
 func (e *engine) Go(f func()) {
+	if raceBackend && e.remote(func() { e.Go(f) }) {
+		return
+	}
 	e.outside.Add(1)
 	go func() {
 		defer e.poke()

@@ -53,6 +53,8 @@ func (t *T) Name() string { return t.name }
 func (t *T) Now() time.Time { return t.eng.Now() }
 
 // Injected reports whether the simulator has cancelled something, made a fault or a crash in this schedule so far.
+//
+//go:norace
 func (t *T) Injected() bool { return t.eng.injected > 0 }
 
 // Invariant adds a condition that must hold after each step: whenever a task is about to begin an operation, or waits, or has ended.
@@ -67,6 +69,9 @@ func (t *T) Eventually(name string, holds func() bool) {
 }
 
 func (e *engine) addCheck(c check) {
+	if e.racing {
+		return // it would itself race with the tasks
+	}
 	e.checks = append(e.checks, c)
 	e.slow = true
 }
@@ -85,12 +90,22 @@ func (t *T) IntN(n int) int {
 	if n <= 0 {
 		panic(fmt.Sprintf("sim: IntN(%d): the argument must be positive", n))
 	}
-	return t.eng.choose(kindValue, n)
+	return t.eng.draw(kindValue, n)
 }
 
 // Rand returns a source of random values whose seed is on the tape.
 func (t *T) Rand() *rand.Rand {
-	return rand.New(rand.NewPCG(uint64(t.eng.choose(kindValue, 1<<16)), 1))
+	return rand.New(rand.NewPCG(uint64(t.eng.draw(kindValue, 1<<16)), 1))
+}
+
+// draw is choose by a task.
+//
+//go:norace
+func (e *engine) draw(k kind, n int) (v int) {
+	if !raceBackend || !e.remote(func() { v = e.choose(k, n) }) {
+		v = e.choose(k, n)
+	}
+	return v
 }
 
 func (t *T) report(text string) {
@@ -182,11 +197,19 @@ func (t *T) SkipNow() {
 	t.mu.Lock()
 	t.skipped = true
 	t.mu.Unlock()
-	t.eng.skipped = true
-	if !t.eng.ending {
-		t.eng.over()
-	}
+	t.eng.skip()
 	runtime.Goexit()
+}
+
+// skip ends the schedule without a failure.
+func (e *engine) skip() {
+	if raceBackend && e.remote(e.skip) {
+		return
+	}
+	e.skipped = true
+	if !e.ending {
+		e.over()
+	}
 }
 
 // Skipped reports whether this schedule is left out.

@@ -2,8 +2,10 @@ package sim
 
 import (
 	"context"
+	"reflect"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/braid-go/braid/internal/sched"
 )
@@ -39,8 +41,12 @@ type task struct {
 }
 
 // Run implements the coroutine's job.
+//
+//go:norace
 func (t *task) Run() {
-	t.gid.Store(t.eng.gid(t.co))
+	if !t.eng.racing {
+		t.gid.Store(t.eng.gid(t.co))
+	}
 	if t.poisoned {
 		return
 	}
@@ -72,7 +78,20 @@ func (t *task) context() context.Context {
 }
 
 // die ends the running task, which runs its deferred functions.
-func (t *task) die() { runtime.Goexit() }
+func (t *task) die() {
+	if raceBackend && t.eng.postpone() {
+		return
+	}
+	runtime.Goexit()
+}
+
+// edgeOf is what orders a task's start after its spawn, for the race detector.
+func edgeOf(t *task) unsafe.Pointer {
+	if t.job == nil {
+		return unsafe.Pointer(t.eng)
+	}
+	return reflect.ValueOf(t.job).UnsafePointer()
+}
 
 // readyList holds the tasks that could run, first come first.
 type readyList struct {

@@ -93,7 +93,9 @@ func (s *search) run() error {
 	}
 	rep := &report{search: s, found: f, before: f.cost, testName: s.name}
 	r.eng.cancels = f.rec.cancels
-	rep.found, rep.runs = r.shrink(f, s.guard.tripped.Load)
+	if f.failure.kind != failRace {
+		rep.found, rep.runs = r.shrink(f, s.guard.tripped.Load)
+	}
 	rep.saved = s.saveRegression(rep.found)
 	s.replayed, s.switches = rep.found.rec.String(), rep.found.cost.switches
 	return s.tell(r, rep)
@@ -106,12 +108,18 @@ func (s *search) tell(r *runner, rep *report) error {
 	a := r.write(f.rec.tape)
 	b := r.write(f.rec.tape)
 	rep.written = a
+	if f.failure.kind == failRace {
+		rep.written.failure = f.failure
+	}
 	rep.verdict = verdict(f.failure, a, b)
 	return fmt.Errorf("sim: %s: %s", s.name, rep)
 }
 
 // verdict says whether a schedule fails each time in the same way.
 func verdict(f *failure, a, b written) string {
+	if f.kind == failRace {
+		return "not shrunk, and not repeated in this process: the race detector reports each race once"
+	}
 	if at := differ(a.trace, b.trace); at >= 0 {
 		return fmt.Sprintf("NOT DETERMINISTIC: run twice, the same schedule differs at %s; the program depends on something that is not on the tape", where(at, a.trace, b.trace))
 	}

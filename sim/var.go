@@ -21,12 +21,16 @@ func NewVar[T any](name string, value T) *Var[T] { return &Var[T]{name: name, va
 func (v *Var[T]) Name() string { return v.name }
 
 // Load reads the variable.
+//
+//go:norace
 func (v *Var[T]) Load(ctx context.Context) T {
 	v.point(ctx, "var.Load")
 	return v.value
 }
 
 // Store writes the variable.
+//
+//go:norace
 func (v *Var[T]) Store(ctx context.Context, value T) {
 	v.point(ctx, "var.Store")
 	v.value = value

@@ -16,7 +16,15 @@ type watcher struct {
 }
 
 // AfterFunc implements sched.Closed.
+//
+//go:norace
 func (e *engine) AfterFunc(ctx context.Context, f func()) (stop func() bool) {
+	if raceBackend {
+		r := &remoteStop{eng: e}
+		if e.remote(func() { r.stop = e.AfterFunc(ctx, f) }) {
+			return r.call
+		}
+	}
 	w := &watcher{ctx: ctx, f: f}
 	if ctx == e.ctx {
 		e.mu.Lock()
@@ -31,6 +39,21 @@ func (e *engine) AfterFunc(ctx context.Context, f func()) (stop func() bool) {
 	e.watchers = append(e.watchers, w)
 	e.mu.Unlock()
 	return func() bool { return e.unwatch(&e.watchers, w) }
+}
+
+// remoteStop ends a registration that the engine's goroutine has made.
+type remoteStop struct {
+	eng     *engine
+	stop    func() bool
+	stopped bool
+}
+
+//go:norace
+func (r *remoteStop) call() bool {
+	if !r.eng.remote(func() { r.stopped = r.stop() }) {
+		r.stopped = r.stop()
+	}
+	return r.stopped
 }
 
 // realTime tells the real clock from the virtual one.
