@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,8 +22,13 @@ var policyCases = []testCase{
 	}},
 	{name: "Policy: all parts in their order", waits: true, run: func(t *testing.T, ctx context.Context) {
 		// Each part leaves a trace, in the order in which it acts.
+		var mu sync.Mutex
 		var trace []string
-		note := func(s string) { trace = append(trace, s) }
+		note := func(s string) {
+			mu.Lock()
+			defer mu.Unlock()
+			trace = append(trace, s)
+		}
 		breaker := newBreaker(resilience.BreakerConfig{Consecutive: 2, OnChange: func(c resilience.Change) { note("breaker " + c.To.String()) }})
 		rate := resilience.NewRateLimit(resilience.RateLimitConfig{Rate: 1, Queue: 1})
 		slots := resilience.NewBulkhead(resilience.BulkheadConfig{Slots: 1})

@@ -3,6 +3,7 @@ package resilience_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,13 +19,14 @@ func TestSimBreaker(t *testing.T) {
 		b := resilience.NewBreaker(resilience.BreakerConfig{
 			Consecutive: 2, OpenFor: time.Second, Lease: 3 * time.Second, Rand: s.Rand().Float64,
 		})
-		down, probes := true, 0
+		down := true
+		var probes atomic.Int32
 		dependency := func(ctx context.Context) (int, error) {
 			if b.State() == resilience.HalfOpen {
-				if probes++; probes > 1 {
-					s.Errorf("%d probes at a time", probes)
+				if n := probes.Add(1); n > 1 {
+					s.Errorf("%d probes at a time", n)
 				}
-				defer func() { probes-- }()
+				defer probes.Add(-1)
 			}
 			switch {
 			case down && s.IntN(2) == 0:
@@ -62,29 +64,29 @@ func TestSimBreaker(t *testing.T) {
 func TestSimPolicy(t *testing.T) {
 	sim.Test(t, func(s *sim.T) {
 		slots := resilience.NewBulkhead(resilience.BulkheadConfig{Slots: 1, Queue: 2})
-		running, won, disposed, made := 0, 0, 0, 0
+		var running, won, disposed, made atomic.Int32
 		p := resilience.Compose(resilience.Parts[int]{
 			Timeout:   resilience.Timeout(10 * time.Second),
 			Retry:     &resilience.Retry{Idempotent: true, Attempts: 2, Rand: s.Rand().Float64},
 			RateLimit: resilience.NewRateLimit(resilience.RateLimitConfig{Rate: 1, Queue: 3}),
 			Bulkhead:  slots,
-			Hedge:     &resilience.Hedge[int]{Delay: time.Second, Dispose: func(int) { disposed++ }},
+			Hedge:     &resilience.Hedge[int]{Delay: time.Second, Dispose: func(int) { disposed.Add(1) }},
 		})
 		_ = braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
 			var calls []*braid.Handle
 			for range 3 {
 				calls = append(calls, g.Go(func(ctx context.Context) error {
 					_, err := p.Do(ctx, func(ctx context.Context) (int, error) {
-						running++
-						defer func() { running-- }()
+						running.Add(1)
+						defer running.Add(-1)
 						if err := braid.Sleep(ctx, time.Duration(s.IntN(3))*time.Second); err != nil {
 							return 0, err
 						}
-						made++
+						made.Add(1)
 						return 1, nil
 					})
 					if err == nil {
-						won++
+						won.Add(1)
 					}
 					return nil
 				}))
@@ -93,11 +95,11 @@ func TestSimPolicy(t *testing.T) {
 			calls[s.IntN(3)].Cancel(errors.New("gone"))
 			return nil
 		})
-		if st := slots.Statistics(); running != 0 || st.InUse != 0 || st.Waiting != 0 {
-			s.Errorf("%d functions run, %+v", running, st)
+		if st := slots.Statistics(); running.Load() != 0 || st.InUse != 0 || st.Waiting != 0 {
+			s.Errorf("%d functions run, %+v", running.Load(), st)
 		}
-		if made != won+disposed {
-			s.Errorf("%d results, of which %d were returned and %d disposed of", made, won, disposed)
+		if made.Load() != won.Load()+disposed.Load() {
+			s.Errorf("%d results, of which %d were returned and %d disposed of", made.Load(), won.Load(), disposed.Load())
 		}
 	})
 }
