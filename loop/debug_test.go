@@ -3,6 +3,8 @@ package loop_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +16,10 @@ import (
 
 // onGoroutine calls f on a goroutine of its own and returns the text of its panic.
 func onGoroutine(f func()) (text string) {
-	_, v := runsOnAGoroutine(f)
-	s, _ := v.(string)
-	return s
+	if returned, v := runsOnAGoroutine(f); !returned {
+		return fmt.Sprint(v)
+	}
+	return ""
 }
 
 // misuses are calls that only a task or callback of the loop may make.
@@ -49,10 +52,11 @@ func TestDebugNamesBothSidesOfACallFromAnotherGoroutine(t *testing.T) {
 		// While none does.
 		runLoop(t, func(ctx context.Context, g *braid.Group) error {
 			_, err := braid.Offload(ctx, braid.NewLimiter("outside", 1), func(context.Context) (int, error) {
-				for text := ""; !strings.Contains(text, "waits"); { // the loop may not be there yet
-					text = onGoroutine(misuses(ctx, g)[op])
-					contains(t, op, text, "loop: "+op, "on goroutine", "while ", "braid.Portal or CallSoonThreadsafe")
+				for !loop.Current(ctx).Asleep() {
+					runtime.Gosched()
 				}
+				text := onGoroutine(misuses(ctx, g)[op])
+				contains(t, op, text, "loop: "+op, "on goroutine", "while the loop main waits on goroutine", "braid.Portal or CallSoonThreadsafe")
 				return 0, nil
 			})
 			return err

@@ -374,6 +374,7 @@ func TestALoopInsideATaskOnGoroutines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			braidtest.CheckLeaks(t)
 			ended := 0
+			var running braid.Event
 			err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
 				for range 2 {
 					g.Go(func(ctx context.Context) error {
@@ -401,6 +402,7 @@ func TestALoopInsideATaskOnGoroutines(t *testing.T) {
 								return nil
 							})
 							g.Go(func(ctx context.Context) error {
+								running.Set()
 								err := new(braid.Event).Wait(ctx)
 								ended++
 								return err
@@ -409,9 +411,9 @@ func TestALoopInsideATaskOnGoroutines(t *testing.T) {
 						}, opts...)
 					}, braid.Name("outer"))
 				}
-				_ = braid.Sleep(ctx, 20*time.Millisecond)
+				err := running.Wait(ctx)
 				g.Cancel(errBoom)
-				return nil
+				return err
 			}, braid.Limit(1))
 			if err != nil && !errors.Is(err, errBoom) || ended != 1 {
 				t.Errorf("%v; %d have ended", err, ended)

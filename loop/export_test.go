@@ -16,3 +16,6 @@ func (l *Loop) PendingEnds() int {
 	defer l.ends.mu.Unlock()
 	return len(l.ends.calls)
 }
+
+// Asleep reports whether the loop waits for something to do.
+func (l *Loop) Asleep() bool { return l.ready.head.Load() == &l.ready.asleep }
