@@ -163,9 +163,9 @@ func (b *Breaker) count(t time.Duration, how verdict, slow bool, chance float64,
 	switch {
 	case how == failure && c.Consecutive > 0 && b.consecutive >= c.Consecutive:
 		reason = fmt.Sprintf("%d failures in a row", b.consecutive)
-	case how == failure && enough && c.FailureRate >= 0 && float64(sum.failures) >= c.FailureRate*float64(sum.calls):
+	case how == failure && enough && c.FailureRate >= 0 && reached(sum.failures, sum.calls, c.FailureRate):
 		reason = part(sum.failures, sum.calls, "failed")
-	case slow && enough && float64(sum.slow) >= c.SlowRate*float64(sum.calls):
+	case slow && enough && reached(sum.slow, sum.calls, c.SlowRate):
 		reason = part(sum.slow, sum.calls, "were slow")
 	default:
 		return
@@ -173,6 +173,9 @@ func (b *Breaker) count(t time.Duration, how verdict, slow bool, chance float64,
 	b.last = err
 	b.trip(t, chance, reason)
 }
+
+// reached reports whether n is at least the part rate of all. It divides, because a product would be rounded twice: 7 of 100 are 0.07.
+func reached(n, all int, rate float64) bool { return float64(n)/float64(all) >= rate }
 
 // probed takes a probe's permit back. mu is held, and the state is still the one in which the probe began.
 func (b *Breaker) probed(id uint64, t time.Duration, how verdict, slow bool, chance float64, err error) {

@@ -40,6 +40,18 @@ var breakerCases = []testCase{
 		equal(t, "state", b.State(), resilience.Closed)
 		equal(t, "failures", b.Statistics().Failures, 450)
 	}},
+	{name: "Breaker: opens at exactly the rate", run: func(t *testing.T, ctx context.Context) {
+		for percent := 1; percent <= 100; percent++ {
+			b := newBreaker(resilience.BreakerConfig{MinCalls: 100, FailureRate: float64(percent) / 100})
+			calls(ctx, b, 101-percent, succeed)
+			calls(ctx, b, percent-1, fail)
+			equal(t, "state", b.State(), resilience.Closed)
+			b.Reset()
+			calls(ctx, b, 100-percent, succeed)
+			calls(ctx, b, percent, fail)
+			equal(t, "state", b.State(), resilience.Open)
+		}
+	}},
 	{name: "Breaker: a success never opens it", run: func(t *testing.T, ctx context.Context) {
 		b := newBreaker(resilience.BreakerConfig{MinCalls: 5, FailureRate: 0.5})
 		calls(ctx, b, 4, fail)

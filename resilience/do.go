@@ -48,20 +48,20 @@ func single[T any](part Part) *Policy[T] {
 	p := &Policy[T]{}
 	switch part := part.(type) {
 	case *Breaker:
-		p.Breaker = must(part)
+		p.parts.Breaker = must(part)
 	case *Retry:
-		p.Retry = must(part)
+		p.parts.Retry = must(part)
 	case Timeout:
 		if part <= 0 {
 			p.spent = true // Compose takes 0 for none; as the only policy it is a limit that has run out
 		}
-		p.Timeout = part
+		p.parts.Timeout = part
 	case *Bulkhead:
-		p.Bulkhead = must(part)
+		p.parts.Bulkhead = must(part)
 	case *RateLimit:
-		p.RateLimit = must(part)
+		p.parts.RateLimit = must(part)
 	case *Chaos:
-		p.Chaos = must(part)
+		p.parts.Chaos = must(part)
 	default:
 		panic(fmt.Sprintf("resilience: Do needs a policy; the one given is %v", part))
 	}

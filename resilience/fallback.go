@@ -21,5 +21,5 @@ func FallbackTo[T any](v T) Fallback[T] {
 // If ctx is done already, Do returns its cause and calls neither. If ctx ends while fn runs, Do returns what fn returns.
 func (f Fallback[T]) Do(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
 	needFunc(f == nil)
-	return (&Policy[T]{Parts: Parts[T]{Fallback: f}}).Do(ctx, fn)
+	return (&Policy[T]{parts: Parts[T]{Fallback: f}}).Do(ctx, fn)
 }

@@ -58,7 +58,7 @@ func (h *Hedge[T]) check() string {
 // If ctx is done already, Do returns its cause and does not call fn. If ctx ends meanwhile, all attempts are cancelled and joined;
 // if one of them has succeeded all the same, its result counts, otherwise Do returns the attempts' errors.
 func (h *Hedge[T]) Do(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
-	return (&Policy[T]{Parts: Parts[T]{Hedge: must(h)}}).Do(ctx, fn)
+	return (&Policy[T]{parts: Parts[T]{Hedge: must(h)}}).Do(ctx, fn)
 }
 
 // hedged is one call. need is what an attempt takes at least.

@@ -47,7 +47,7 @@ type Parts[T any] struct {
 	Chaos *Chaos
 }
 
-// Policy is several policies around a function, in the order of [Parts]. Make one with [Compose].
+// Policy is several policies around a function, in the order of [Parts]. Make one with [Compose]. The zero value has no parts.
 //
 // # One budget of time
 //
@@ -61,8 +61,7 @@ type Parts[T any] struct {
 // A call that has no need to wait makes no goroutine, no timer and no closure. With a time limit it allocates once,
 // with one for the attempt too, twice. The clock is read once for the time limits and the rate limit, and once for the breaker.
 type Policy[T any] struct {
-	Parts[T]
-
+	parts Parts[T]
 	spent bool // a time limit of zero or less was given as the only policy
 }
 
@@ -85,7 +84,7 @@ func Compose[T any](parts Parts[T]) *Policy[T] {
 	case parts.Timeout > 0 && parts.Expect > time.Duration(parts.Timeout):
 		panic(fmt.Sprintf("resilience: Parts.Expect is %v and Parts.Timeout %v: no attempt would ever be started", parts.Expect, time.Duration(parts.Timeout)))
 	}
-	return &Policy[T]{Parts: parts}
+	return &Policy[T]{parts: parts}
 }
 
 // Do calls fn under the policy and returns what fn returned, or the error of the policy that stands in the way.
@@ -102,15 +101,15 @@ func (p *Policy[T]) Do(ctx context.Context, fn func(context.Context) (T, error))
 		return v, err
 	}
 	if p.spent {
-		return v, &braid.TimeoutError{Op: "timeout", After: time.Duration(p.Timeout)}
+		return v, &braid.TimeoutError{Op: "timeout", After: time.Duration(p.parts.Timeout)}
 	}
-	if p.Timeout > 0 {
+	if p.parts.Timeout > 0 {
 		v, err = p.inTime(ctx, fn)
 	} else {
 		v, err = p.retried(ctx, time.Time{}, fn)
 	}
-	if err != nil && p.Fallback != nil && ctx.Err() == nil {
-		return p.Fallback(ctx, err)
+	if err != nil && p.parts.Fallback != nil && ctx.Err() == nil {
+		return p.parts.Fallback(ctx, err)
 	}
 	return v, err
 }

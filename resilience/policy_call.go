@@ -11,7 +11,7 @@ import (
 // now is the time if it has just been read, and zero otherwise.
 
 func (p *Policy[T]) inTime(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
-	l, now, byScheduler := limited(ctx, time.Time{}, time.Duration(p.Timeout))
+	l, now, byScheduler := limited(ctx, time.Time{}, time.Duration(p.parts.Timeout))
 	switch {
 	case byScheduler:
 		return p.inTimeScheduled(ctx, fn)
@@ -25,22 +25,22 @@ func (p *Policy[T]) inTime(ctx context.Context, fn func(context.Context) (T, err
 
 // inTimeScheduled is a function of its own so that its closure costs only those who need it.
 func (p *Policy[T]) inTimeScheduled(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
-	return timed(ctx, time.Duration(p.Timeout), func(ctx context.Context) (T, error) {
+	return timed(ctx, time.Duration(p.parts.Timeout), func(ctx context.Context) (T, error) {
 		return p.retried(ctx, time.Time{}, fn)
 	})
 }
 
 func (p *Policy[T]) retried(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (T, error) {
-	if p.Retry == nil {
+	if p.parts.Retry == nil {
 		return p.attempt(ctx, now, fn)
 	}
-	p.Retry.Budget.deposit()
+	p.parts.Retry.Budget.deposit()
 	for n := 1; ; n++ {
 		v, err := p.attempt(ctx, now, fn)
 		if err == nil {
 			return v, nil
 		}
-		wait, err := p.Retry.wait(ctx, n, err, p.Expect)
+		wait, err := p.parts.Retry.wait(ctx, n, err, p.parts.Expect)
 		if err != nil {
 			return v, err
 		}
@@ -52,17 +52,17 @@ func (p *Policy[T]) retried(ctx context.Context, now time.Time, fn func(context.
 }
 
 func (p *Policy[T]) attempt(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (v T, err error) {
-	if p.RateLimit != nil || p.Bulkhead != nil {
-		if p.Breaker != nil {
-			if err := p.Breaker.peek(ctx); err != nil {
+	if p.parts.RateLimit != nil || p.parts.Bulkhead != nil {
+		if p.parts.Breaker != nil {
+			if err := p.parts.Breaker.peek(ctx); err != nil {
 				return v, err
 			}
 		}
-		if p.RateLimit != nil {
+		if p.parts.RateLimit != nil {
 			if now.IsZero() {
 				now = braid.Time(ctx)
 			}
-			waited, err := p.RateLimit.wait(ctx, now, p.Expect)
+			waited, err := p.parts.RateLimit.wait(ctx, now, p.parts.Expect)
 			if err != nil {
 				return v, err
 			}
@@ -71,48 +71,48 @@ func (p *Policy[T]) attempt(ctx context.Context, now time.Time, fn func(context.
 			}
 		}
 	}
-	if p.Bulkhead == nil {
+	if p.parts.Bulkhead == nil {
 		return p.guarded(ctx, now, fn)
 	}
-	if !p.Bulkhead.slots.TryAcquire(1) {
-		if err := p.Bulkhead.acquire(ctx, p.Expect); err != nil {
+	if !p.parts.Bulkhead.slots.TryAcquire(1) {
+		if err := p.parts.Bulkhead.acquire(ctx, p.parts.Expect); err != nil {
 			return v, err
 		}
 		now = time.Time{}
 	}
-	defer p.Bulkhead.slots.Release(1)
+	defer p.parts.Bulkhead.slots.Release(1)
 	return p.guarded(ctx, now, fn)
 }
 
 func (p *Policy[T]) guarded(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (v T, err error) {
-	if late := tooLate(ctx, "call", now, 0, p.Expect); late != nil {
+	if late := tooLate(ctx, "call", now, 0, p.parts.Expect); late != nil {
 		return v, late
 	}
-	if p.Breaker == nil {
+	if p.parts.Breaker == nil {
 		return p.started(ctx, now, fn)
 	}
-	return guard(ctx, p.Breaker, func(ctx context.Context) (T, error) { return p.started(ctx, now, fn) })
+	return guard(ctx, p.parts.Breaker, func(ctx context.Context) (T, error) { return p.started(ctx, now, fn) })
 }
 
 func (p *Policy[T]) started(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (T, error) {
-	if p.Hedge != nil {
+	if p.parts.Hedge != nil {
 		return p.hedged(ctx, fn)
 	}
 	return p.tried(ctx, now, fn)
 }
 
 func (p *Policy[T]) hedged(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
-	if p.Retry == nil || p.Retry.Budget != p.Hedge.Budget { // a shared one has been paid for this call
-		p.Hedge.Budget.deposit()
+	if p.parts.Retry == nil || p.parts.Retry.Budget != p.parts.Hedge.Budget { // a shared one has been paid for this call
+		p.parts.Hedge.Budget.deposit()
 	}
-	return p.Hedge.run(ctx, p.Expect, func(ctx context.Context) (T, error) { return p.tried(ctx, time.Time{}, fn) })
+	return p.parts.Hedge.run(ctx, p.parts.Expect, func(ctx context.Context) (T, error) { return p.tried(ctx, time.Time{}, fn) })
 }
 
 func (p *Policy[T]) tried(ctx context.Context, now time.Time, fn func(context.Context) (T, error)) (T, error) {
-	if p.AttemptTimeout <= 0 {
+	if p.parts.AttemptTimeout <= 0 {
 		return p.called(ctx, fn)
 	}
-	l, _, byScheduler := limited(ctx, now, time.Duration(p.AttemptTimeout))
+	l, _, byScheduler := limited(ctx, now, time.Duration(p.parts.AttemptTimeout))
 	switch {
 	case byScheduler:
 		return p.triedScheduled(ctx, fn)
@@ -125,12 +125,12 @@ func (p *Policy[T]) tried(ctx context.Context, now time.Time, fn func(context.Co
 }
 
 func (p *Policy[T]) triedScheduled(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
-	return timed(ctx, time.Duration(p.AttemptTimeout), func(ctx context.Context) (T, error) { return p.called(ctx, fn) })
+	return timed(ctx, time.Duration(p.parts.AttemptTimeout), func(ctx context.Context) (T, error) { return p.called(ctx, fn) })
 }
 
 func (p *Policy[T]) called(ctx context.Context, fn func(context.Context) (T, error)) (v T, err error) {
-	if p.Chaos != nil {
-		if err := p.Chaos.inject(ctx); err != nil {
+	if p.parts.Chaos != nil {
+		if err := p.parts.Chaos.inject(ctx); err != nil {
 			return v, err
 		}
 	}
