@@ -384,6 +384,9 @@ func TestALoopInsideATaskOnGoroutines(t *testing.T) {
 							if l == nil {
 								return errBoom
 							}
+							if err := listen(ctx, t, "tcp").Close(); err != nil {
+								return err
+							}
 							err := braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
 								for range 100 {
 									g.Go(func(ctx context.Context) error {
@@ -407,7 +410,7 @@ func TestALoopInsideATaskOnGoroutines(t *testing.T) {
 								ended++
 								return err
 							})
-							return errors.Join(err, listen(ctx, t, "tcp").Close(), braid.Sleep(ctx, time.Hour))
+							return errors.Join(err, braid.Sleep(ctx, time.Hour))
 						}, opts...)
 					}, braid.Name("outer"))
 				}
