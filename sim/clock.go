@@ -2,7 +2,6 @@ package sim
 
 import (
 	"time"
-	"unsafe"
 
 	"github.com/braid-go/braid/internal/sched"
 )
@@ -138,7 +137,7 @@ func (e *engine) After(d time.Duration, f func()) sched.Timer {
 	if !raceBackend || !e.remote(func() { t = e.after(d, f) }) {
 		t = e.after(d, f)
 	}
-	raceRelease(unsafe.Pointer(t))
+	raceRelease(placeOf(t))
 	return t
 }
 
@@ -181,7 +180,7 @@ func (e *engine) advance() {
 		e.timers.remove(t)
 		e.mu.Unlock()
 		e.note(nil, "a timer fires")
-		e.callAfter(t.f, unsafe.Pointer(t))
+		e.callAfter(t.f, placeOf(t))
 		e.mu.Lock()
 	}
 	e.mu.Unlock()

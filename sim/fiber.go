@@ -3,8 +3,6 @@
 package sim
 
 import (
-	"unsafe"
-
 	"github.com/braid-go/braid/internal/coro"
 )
 
@@ -17,13 +15,11 @@ type (
 // raceBackend says whether tasks may run on goroutines that the race detector can tell apart; see fiber_race.go.
 const raceBackend = false
 
-func (e *engine) fiber(j coro.Job, _ unsafe.Pointer) *fiber { return e.pool.Get(j) }
-func (e *engine) remote(func()) bool                        { return false }
-func (e *engine) postpone() bool                            { return false }
-func (e *engine) clock() int64                              { return e.now.Load() }
+func (e *engine) fiber(j coro.Job, _ place) *fiber { return e.pool.Get(j) }
+func (e *engine) remote(func()) bool               { return false }
+func (e *engine) postpone() bool                   { return false }
+func (e *engine) clock() int64                     { return e.now.Load() }
 
-func raceAcquire(unsafe.Pointer) {}
-func raceRelease(unsafe.Pointer) {}
-func raceErrors() int            { return 0 }
-
-type raceState struct{}
+func raceAcquire(place) {}
+func raceRelease(place) {}
+func raceErrors() int   { return 0 }

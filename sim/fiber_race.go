@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/braid-go/braid/internal/coro"
 )
@@ -25,14 +24,6 @@ import (
 // (remote), and goes on when that is done; the few words that it reads itself it reads in functions without instrumentation.
 const raceBackend = true
 
-// raceState is what an engine needs for it.
-type raceState struct {
-	running   atomic.Pointer[fiber] // has the baton; nil while the engine has it
-	suspended bool                  // what was asked for has made the task wait
-	dying     bool                  // or end
-	requests  chan *fiber
-}
-
 // action is what a fiber does when it gets the baton.
 type action uint8
 
@@ -49,7 +40,7 @@ type fiber struct {
 	eng     *engine
 	gid     uint64
 	job     coro.Job
-	edge    unsafe.Pointer // what orders the start of the job
+	edge    place // what orders the start of the job
 	back    chan action
 	started bool
 
@@ -64,6 +55,11 @@ type fiber struct {
 type fiberPool struct {
 	pull coro.Pool
 	free []*fiber
+
+	running   atomic.Pointer[fiber] // has the baton; nil while the engine has it
+	suspended bool                  // what was asked for has made the task wait
+	dying     bool                  // or end
+	requests  chan *fiber
 }
 
 // Close ends all that is in the pool.
@@ -86,7 +82,7 @@ func (p *fiberPool) Put(f *fiber) {
 }
 
 // fiber returns one that runs j at its next Resume. What was released at edge comes before it.
-func (e *engine) fiber(j coro.Job, edge unsafe.Pointer) *fiber {
+func (e *engine) fiber(j coro.Job, edge place) *fiber {
 	if !e.racing {
 		return &fiber{pull: e.pool.pull.Get(j)}
 	}
@@ -95,8 +91,8 @@ func (e *engine) fiber(j coro.Job, edge unsafe.Pointer) *fiber {
 		f = e.pool.free[n-1]
 		e.pool.free = e.pool.free[:n-1]
 	} else {
-		if e.race.requests == nil {
-			e.race.requests = make(chan *fiber, 1)
+		if e.pool.requests == nil {
+			e.pool.requests = make(chan *fiber, 1)
 		}
 		f = &fiber{eng: e, back: make(chan action, 1)}
 		go f.serve()
@@ -138,7 +134,7 @@ func (f *fiber) leave() {
 		}
 	}
 	f.request, f.over = nil, true
-	f.eng.race.requests <- f
+	f.eng.pool.requests <- f
 }
 
 // receive takes the baton without looking where it comes from.
@@ -159,13 +155,13 @@ func (e *engine) remote(do func()) bool {
 		return false
 	}
 	runtime.RaceDisable()
-	f := e.race.running.Load()
+	f := e.pool.running.Load()
 	runtime.RaceEnable()
 	if f == nil || f.gid != goroutineID() {
 		return false
 	}
 	f.request = do
-	e.race.requests <- f
+	e.pool.requests <- f
 	if f.receive() == actDie {
 		runtime.Goexit()
 	}
@@ -177,7 +173,7 @@ func (f *fiber) Resume() (ended bool) {
 	if f.pull != nil {
 		return f.pull.Resume()
 	}
-	r := &f.eng.race
+	r := &f.eng.pool
 	outer := r.running.Swap(f)
 	defer r.running.Store(outer)
 	act := actRun
@@ -214,13 +210,13 @@ func (f *fiber) Suspend() {
 		f.pull.Suspend()
 		return
 	}
-	f.eng.race.suspended = true
+	f.eng.pool.suspended = true
 }
 
 // postpone lets the running task end when the engine has done what it was asked, and returns false if it may end at once.
 func (e *engine) postpone() bool {
 	if e.racing {
-		e.race.dying = true
+		e.pool.dying = true
 	}
 	return e.racing
 }
@@ -232,6 +228,6 @@ func (e *engine) clock() int64 {
 	return e.now.Load()
 }
 
-func raceAcquire(p unsafe.Pointer) { runtime.RaceAcquire(p) }
-func raceRelease(p unsafe.Pointer) { runtime.RaceReleaseMerge(p) }
-func raceErrors() int              { return runtime.RaceErrors() }
+func raceAcquire(p place) { runtime.RaceAcquire(p) }
+func raceRelease(p place) { runtime.RaceReleaseMerge(p) }
+func raceErrors() int     { return runtime.RaceErrors() }

@@ -46,7 +46,7 @@ func TestRacesAreFound(t *testing.T) {
 		sim.Test(t, counting(false), sim.Races(), sim.Regressions(""))
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRacesAreFound$") //nolint:gosec // this very test
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRacesAreFound$")
 	cmd.Env = append(os.Environ(), "BRAID_SIM_RACY=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
@@ -127,10 +127,9 @@ func TestNoRaceWhereThereIsAnOrder(t *testing.T) {
 			}, nothing)
 		},
 		"gather": func(s *sim.T) {
-			live := 0
 			fn := func(ctx context.Context) (int, error) { return 1, braid.Yield(ctx) }
 			_, err := braid.Gather(s.Context(), fn, fn, fn)
-			if live++; err != nil {
+			if err != nil {
 				s.Error(err)
 			}
 		},

@@ -3,9 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"runtime"
-	"unsafe"
 
 	"github.com/braid-go/braid/internal/sched"
 )
@@ -13,7 +11,7 @@ import (
 // Spawn implements sched.Scheduler, as do the methods below.
 func (e *engine) Spawn(j sched.Job, _ bool) {
 	if raceBackend && j != nil {
-		raceRelease(reflect.ValueOf(j).UnsafePointer())
+		raceRelease(placeOfJob(j))
 		if e.remote(func() { e.spawn(j) }) {
 			return
 		}
@@ -188,14 +186,14 @@ func (e *engine) parkRemote(p *sched.Parker, foreign context.Context) bool { //n
 	if !e.remote(func() { e.Park(p, nil) }) {
 		return false
 	}
-	raceAcquire(unsafe.Pointer(p))
+	raceAcquire(placeOf(p))
 	return true
 }
 
 // Unpark makes a parked task ready.
 func (e *engine) Unpark(p *sched.Parker) {
 	if raceBackend && e.racing {
-		raceRelease(unsafe.Pointer(p))
+		raceRelease(placeOf(p))
 		if e.remote(func() { e.unpark(p) }) {
 			return
 		}

@@ -2,10 +2,8 @@ package sim
 
 import (
 	"context"
-	"reflect"
 	"runtime"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/braid-go/braid/internal/sched"
 )
@@ -86,11 +84,11 @@ func (t *task) die() {
 }
 
 // edgeOf is what orders a task's start after its spawn, for the race detector.
-func edgeOf(t *task) unsafe.Pointer {
+func edgeOf(t *task) place {
 	if t.job == nil {
-		return unsafe.Pointer(t.eng)
+		return placeOf(t.eng)
 	}
-	return reflect.ValueOf(t.job).UnsafePointer()
+	return placeOfJob(t.job)
 }
 
 // readyList holds the tasks that could run, first come first.
