@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/braid-go/braid"
@@ -82,6 +83,127 @@ func ExampleSweep() {
 			return nil
 		})
 	}, sim.Sweep())
+	fmt.Println("found:", r.Err != nil)
+	// Output: found: true
+}
+
+// A Var is a plain variable with a point before each read and write: between them another task may come.
+func ExampleVar() {
+	r := sim.Explore("lost update", func(s *sim.T) {
+		seats := sim.NewVar("seats", 10)
+		book := func(ctx context.Context) error {
+			left := seats.Load(ctx)
+			seats.Store(ctx, left-1)
+			return nil
+		}
+		_ = braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+			g.Go(book)
+			g.Go(book)
+			return nil
+		})
+		if seats.Peek() != 8 {
+			s.Errorf("%d seats are left", seats.Peek())
+		}
+	})
+	fmt.Println(r.Err != nil)
+	// Output: true
+}
+
+// A fault is a branch that production code does not take, and that the simulator takes in some schedules.
+func ExampleFault() {
+	write := func(ctx context.Context) error {
+		if sim.Fault(ctx, "disk.full") {
+			return errors.New("disk full")
+		}
+		return nil
+	}
+	r := sim.Explore("disk", func(s *sim.T) {
+		if err := write(s.Context()); err != nil {
+			s.Errorf("nobody handles: %v", err)
+		}
+	})
+	fmt.Println("in the simulator:", r.Err != nil)
+	fmt.Println("outside:", write(context.Background()))
+	// Output:
+	// in the simulator: true
+	// outside: <nil>
+}
+
+// What a scope keeps in memory is lost when it crashes, and what lives outside stays.
+func ExampleCrashable() {
+	lives := map[int]bool{}
+	r := sim.Explore("server", func(s *sim.T) {
+		disk := 0
+		err := sim.Crashable(s.Context(), "server", func(ctx context.Context, _ *braid.Group, life int) error {
+			lives[life] = true
+			for disk < 3 {
+				if err := braid.Yield(ctx); err != nil {
+					return err
+				}
+				disk++
+			}
+			return nil
+		})
+		if err != nil || disk != 3 {
+			s.Errorf("disk = %d, err = %v", disk, err)
+		}
+	}, sim.Workers(1))
+	fmt.Println(r.Err, "and there was a second life:", lives[1])
+	// Output: <nil> and there was a second life: true
+}
+
+// A network without latency on which a read may return less than there is: a program must not take one Read for a message.
+func ExampleNetwork() {
+	r := sim.Explore("greeting", func(s *sim.T) {
+		n := sim.NewNetwork(s, sim.NetConfig{ShortReads: true})
+		l, err := n.Listen("server:7")
+		if err != nil {
+			s.Fatal(err)
+		}
+		_ = braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+			g.Go(func(context.Context) error {
+				c, err := l.Accept()
+				if err != nil {
+					return err
+				}
+				_, err = c.Write([]byte("hello"))
+				return errors.Join(err, c.Close())
+			})
+			g.Go(func(ctx context.Context) error {
+				c, err := n.Dial(ctx, "client", "server:7")
+				if err != nil {
+					return err
+				}
+				buf := make([]byte, 5)
+				k, err := c.Read(buf) // io.ReadFull would be right
+				if string(buf[:k]) != "hello" {
+					s.Errorf("the greeting is %q", buf[:k])
+				}
+				return err
+			})
+			return nil
+		})
+	})
+	fmt.Println("found:", r.Err != nil)
+	// Output: found: true
+}
+
+// An invariant is looked at after each step, not only at the end.
+func ExampleT_Invariant() {
+	r := sim.Explore("transfer", func(s *sim.T) {
+		a, b := sim.NewVar("a", 50), sim.NewVar("b", 50)
+		s.Invariant("nothing is in between", func() error {
+			if sum := a.Peek() + b.Peek(); sum != 100 {
+				return fmt.Errorf("the accounts hold %d", sum)
+			}
+			return nil
+		})
+		_ = braid.Run(s.Context(), func(ctx context.Context, _ *braid.Group) error {
+			a.Store(ctx, 20)
+			b.Store(ctx, 80)
+			return nil
+		})
+	})
 	fmt.Println("found:", r.Err != nil)
 	// Output: found: true
 }

@@ -156,3 +156,10 @@ func FindBytes(tb testing.TB, prog func(*T), tape []byte) error {
 	s := newSearch(tb, prog)
 	return s.guarded(func() error { return s.fuzzed(tape) })
 }
+
+// FindEndless searches with a guard that is less patient.
+func FindEndless(tb testing.TB, prog func(*T)) error {
+	s := newSearch(tb, prog)
+	s.guard.limit = 300 * time.Millisecond
+	return s.guarded(s.run)
+}

@@ -17,7 +17,8 @@ type guard struct {
 	mu      sync.Mutex
 	engines []*engine
 	last    []uint64
-	since   []int // looks without progress
+	since   []int         // looks without progress
+	limit   time.Duration // for a task that computes
 
 	tripped atomic.Bool
 	hung    chan *failure
@@ -31,7 +32,7 @@ const (
 )
 
 func newGuard() *guard {
-	return &guard{hung: make(chan *failure, 1), stop: make(chan struct{})}
+	return &guard{limit: guardLimit, hung: make(chan *failure, 1), stop: make(chan struct{})}
 }
 
 func (g *guard) add(e *engine) {
@@ -78,10 +79,10 @@ func (g *guard) look() *failure {
 		if f := blocked(t, id); f != nil {
 			return f
 		}
-		if time.Duration(g.since[i])*guardTick > guardLimit {
+		if time.Duration(g.since[i])*guardTick > g.limit {
 			return &failure{
 				kind: failUncontrolled, site: "computes",
-				text: fmt.Sprintf("%s has run for %v without an operation of braid: a program that never ends?\n%s", nameOf(t), guardLimit, running(id)),
+				text: fmt.Sprintf("%s has run for %v without an operation of braid: a program that never ends?\n%s", nameOf(t), g.limit, running(id)),
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,4 +113,22 @@ func TestOffloadIsControlled(t *testing.T) {
 			return nil
 		})
 	}, sim.Schedules(5))
+}
+
+// A task that computes for ever makes no steps that could be counted.
+func TestEndlessComputation(t *testing.T) {
+	var stop atomic.Bool
+	defer stop.Store(true)
+	err := sim.FindEndless(t, func(s *sim.T) {
+		together(s, func(context.Context) error {
+			for !stop.Load() {
+				continue
+			}
+			return nil
+		})
+	})
+	if err == nil {
+		t.Fatal("nothing was found")
+	}
+	says(t, err.Error(), "without an operation of braid", "a program that never ends?", "stray_test.go:")
 }
