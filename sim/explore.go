@@ -12,7 +12,7 @@ type Result struct {
 	Switches int
 
 	Schedules int // tried, the failing one included
-	Distinct  int // different orders of steps among them
+	Distinct  int // different orders of steps among them; no more than two million are counted
 	Steps     int64
 	Elapsed   time.Duration // of the search, without shrinking
 	Complete  bool          // an exhaustive search has tried all schedules

@@ -59,6 +59,9 @@ func (r *runner) write(tape []uint32) written {
 	return written{failure: f, trace: r.eng.trace, logs: r.t.logs, hash: r.eng.hash}
 }
 
+// maxDistinct bounds the memory of a long search. Beyond it the count is a lower bound.
+const maxDistinct = 1 << 21
+
 // stats counts schedules.
 type stats struct {
 	schedules int
@@ -74,7 +77,9 @@ func (s *stats) add(e *engine) {
 		s.distinct = make(map[uint64]struct{})
 	}
 	s.schedules++
-	s.distinct[e.hash] = struct{}{}
+	if len(s.distinct) < maxDistinct {
+		s.distinct[e.hash] = struct{}{}
+	}
 	s.steps += int64(e.steps)
 	if s.schedules == 1 || e.steps < s.minSteps {
 		s.minSteps = e.steps
