@@ -59,7 +59,7 @@ func (d *depthFirst) next(tape []choice) bool {
 
 // exhaust tries all schedules.
 func (s *search) exhaust(r *runner) *found {
-	total := 0
+	total, done := 0, 0
 	for _, bound := range []int{0, 1, 2, -1} {
 		d := &depthFirst{bound: bound}
 		seen := 0
@@ -72,12 +72,16 @@ func (s *search) exhaust(r *runner) *found {
 			}
 			if total++; total >= s.schedules {
 				s.how = fmt.Sprintf("cut at %d", total)
+				if bound != 0 {
+					s.how += fmt.Sprintf(", complete up to %s", switchesText(done))
+				}
 				return nil
 			}
 			if s.guard.tripped.Load() || !d.next(r.eng.tape) {
 				break
 			}
 		}
+		done = bound
 		if !d.cut {
 			s.complete = true
 			s.how = fmt.Sprintf("complete: all %d schedules", seen)

@@ -129,7 +129,7 @@ func TestEveryTimerTie(t *testing.T) {
 			})
 		}
 		together(s, fns...)
-	}, sim.Exhaustive, sim.Workers(1))
+	}, sim.Exhaustive, sim.Workers(1), sim.Advances(0))
 	if len(orders) != 6 {
 		t.Errorf("%d orders of 6: %v", len(orders), orders)
 	}

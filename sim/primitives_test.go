@@ -21,7 +21,7 @@ type subject struct {
 // explored runs a subject: all schedules of two tasks and of three, up to a bound; all cancellations, one at a time;
 // and random schedules of three tasks with a cancellation at random.
 func explored(t *testing.T, subjects []subject) {
-	limit := 20_000
+	limit := 10_000
 	if testing.Short() {
 		limit = 500
 	}
