@@ -3,6 +3,7 @@ package resilience_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -110,6 +111,35 @@ var breakerCases = []testCase{
 		sleep(t, ctx, 5*time.Second)
 		calls(ctx, b, 1, fail)
 		equal(t, "state", b.State(), resilience.Open)
+	}},
+	{name: "Breaker: the window holds what it should, through any pauses", waits: true, run: func(t *testing.T, ctx context.Context) {
+		const length, width = 10 * time.Second, time.Second
+		b := newBreaker(resilience.BreakerConfig{Window: length, MinCalls: 1 << 30})
+		var ended []time.Time // the reference: all there ever was
+		dice := rand.New(rand.NewPCG(1, 2))
+		for range 500 {
+			sleep(t, ctx, time.Duration(dice.ExpFloat64()*dice.Float64()*float64(4*time.Second)))
+			fails := dice.IntN(2) == 0
+			calls(ctx, b, 1, func(context.Context) (int, error) {
+				if fails {
+					return 0, errDown
+				}
+				return 1, nil
+			})
+			now := braid.Time(ctx)
+			ended = append(ended, now)
+			since := func(d time.Duration) (n int) {
+				for _, at := range ended {
+					if now.Sub(at) < d {
+						n++
+					}
+				}
+				return n
+			}
+			if n, least, most := b.Statistics().Calls, since(length-width), since(length); n < least || n > most {
+				t.Fatalf("the window holds %d calls; %d came within 9 s, %d within 10 s", n, least, most)
+			}
+		}
 	}},
 	{name: "Breaker: the caller's own cancel counts for nothing", run: func(t *testing.T, ctx context.Context) {
 		b := newBreaker(resilience.BreakerConfig{MinCalls: 1, Consecutive: 1})

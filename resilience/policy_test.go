@@ -105,6 +105,36 @@ var policyCases = []testCase{
 		wantErr(t, err, resilience.ErrAttemptsSpent)
 		equal(t, "failures", breaker.Statistics().Failures, 3)
 	}},
+	{name: "Policy: the attempt's time begins when the waits are over", waits: true, run: func(t *testing.T, ctx context.Context) {
+		attempt := within(900*time.Millisecond, nil)
+		p := resilience.Compose(resilience.Parts[int]{
+			Timeout: resilience.Timeout(time.Minute), AttemptTimeout: second,
+			RateLimit: resilience.NewRateLimit(resilience.RateLimitConfig{Rate: 0.1, Queue: 1}),
+		})
+		for range 2 {
+			_, err := p.Do(ctx, attempt)
+			must(t, err)
+		}
+		slots := resilience.NewBulkhead(resilience.BulkheadConfig{Slots: 1, Queue: 1})
+		p = resilience.Compose(resilience.Parts[int]{Timeout: resilience.Timeout(time.Minute), AttemptTimeout: second, Bulkhead: slots})
+		holding(t, ctx, slots, func(ctx context.Context, g *braid.Group) {
+			g.Go(func(ctx context.Context) error { _, err := p.Do(ctx, attempt); return err })
+			queued(t, ctx, slots, 1)
+			sleep(t, ctx, 10*time.Second)
+		})
+		n := 0
+		p = resilience.Compose(resilience.Parts[int]{
+			Timeout: resilience.Timeout(time.Minute), AttemptTimeout: second,
+			Retry: &resilience.Retry{Idempotent: true, Base: 10 * time.Second, Rand: most},
+		})
+		_, err := p.Do(ctx, func(ctx context.Context) (int, error) {
+			if n++; n == 1 {
+				return 0, errDown
+			}
+			return attempt(ctx)
+		})
+		must(t, err)
+	}},
 	{name: "Policy: a panic and a Goexit leave nothing behind", run: func(t *testing.T, ctx context.Context) {
 		breaker := newBreaker(resilience.BreakerConfig{})
 		slots := resilience.NewBulkhead(resilience.BulkheadConfig{Slots: 1})

@@ -70,6 +70,26 @@ var rateLimitCases = []testCase{
 			equal(t, "passed", passed[time.Duration(i)*time.Second], 1)
 		}
 	}},
+	{name: "RateLimit: who comes in the very moment of a turn does not overtake those who wait", waits: true, run: func(t *testing.T, ctx context.Context) {
+		for range 20 {
+			l := resilience.NewRateLimit(resilience.RateLimitConfig{Rate: 1, Queue: 5})
+			must(t, l.Wait(ctx))
+			must(t, braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+				g.Go(func(ctx context.Context) error {
+					equal(t, "wait", took(ctx, func() { must(t, l.Wait(ctx)) }), time.Second)
+					return nil
+				})
+				for l.Statistics().Waiting < 1 {
+					must(t, braid.Yield(ctx))
+				}
+				sleep(t, ctx, time.Second)
+				if d := took(ctx, func() { must(t, l.Wait(ctx)) }); d != time.Second {
+					t.Errorf("the latecomer waited for %v", d)
+				}
+				return nil
+			}))
+		}
+	}},
 	{name: "RateLimit: not if the turn comes after the deadline", waits: true, run: func(t *testing.T, ctx context.Context) {
 		l := resilience.NewRateLimit(resilience.RateLimitConfig{Rate: 1, Queue: 5})
 		must(t, l.Wait(ctx))

@@ -111,6 +111,9 @@ var retryCases = []testCase{
 			err := fmt.Errorf("429: %w", resilience.After(errDown, ask))
 			equal(t, "wait", took(ctx, func() { attempts(ctx, r, err) }), want)
 		}
+		for _, err := range []error{errors.Join(errDown, resilience.After(errDown, 3*time.Second)), resilience.After(resilience.After(errDown, 3*time.Second), time.Second)} {
+			equal(t, "wait", took(ctx, func() { attempts(ctx, r, err) }), 4*time.Second) // the longest one counts
+		}
 		r.MaxRetryAfter = -1
 		equal(t, "wait", took(ctx, func() { attempts(ctx, r, resilience.After(errDown, time.Hour)) }), time.Second)
 	}},
