@@ -73,7 +73,7 @@ func (s *search) exhaust(r *runner) *found {
 			if total++; total >= s.schedules {
 				s.how = fmt.Sprintf("cut at %d", total)
 				if bound != 0 {
-					s.how += fmt.Sprintf(", complete up to %s", switchesText(done))
+					s.how += ", complete up to " + switchesText(done)
 				}
 				return nil
 			}

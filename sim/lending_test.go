@@ -166,8 +166,7 @@ func stateSubjects() []subject {
 		{"a task that is cancelled by a sibling", func(s *sim.T, n int) {
 			stop := errors.New("stop")
 			err := braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
-				var h *braid.Handle
-				h = g.Go(func(ctx context.Context) error { return new(braid.Event).Wait(ctx) })
+				h := g.Go(func(ctx context.Context) error { return new(braid.Event).Wait(ctx) })
 				for range n - 1 {
 					g.Go(func(ctx context.Context) error {
 						h.Cancel(stop)
