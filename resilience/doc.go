@@ -2,9 +2,9 @@
 // circuit breaker, retry, timeout, hedge, bulkhead, rate limit, fallback, and chaos to try them out.
 //
 //	var users = resilience.Compose(resilience.Parts[User]{
-//		Timeout:  resilience.Timeout(2 * time.Second),
-//		Retry:    &resilience.Retry{Idempotent: true},
-//		Breaker:  resilience.NewBreaker(resilience.BreakerConfig{Name: "users"}),
+//		Timeout: resilience.Timeout(2 * time.Second),
+//		Retry:   &resilience.Retry{Idempotent: true},
+//		Breaker: resilience.NewBreaker(resilience.BreakerConfig{Name: "users"}),
 //	})
 //
 //	user, err := users.Do(ctx, func(ctx context.Context) (User, error) { return fetch(ctx, id) })
