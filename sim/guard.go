@@ -93,8 +93,7 @@ func (g *guard) look() *failure {
 // that is not the simulator.
 func blocked(t *task, id uint64) *failure {
 	for _, g := range goroutines(id) {
-		switch {
-		case g.idle(), g.state == "running", g.state == "runnable", g.state == "":
+		if !g.blocks() {
 			continue
 		}
 		what, hint := g.state, "wait with the calls of braid, and use Offload for calls that block"
@@ -159,6 +158,17 @@ func goroutines(id uint64) []goroutine {
 		list = append(list, goroutine{state: state, text: text})
 	}
 	return list
+}
+
+// blocks reports whether the goroutine waits for something that only others can bring.
+// What is not listed may pass by itself: a system call, help for the garbage collector. It has until the guard's limit.
+func (g goroutine) blocks() bool {
+	for _, s := range []string{"chan ", "select", "sleep", "sync.", "semacquire", "IO wait", "finalizer wait"} {
+		if strings.HasPrefix(g.state, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // idle reports whether the task waits as it should, or for another one that it has resumed.
