@@ -163,7 +163,7 @@ func (b *Breaker) judge(ctx context.Context, err error) verdict {
 	switch {
 	case err == nil:
 		return success
-	case rejected(err), cancelledByCaller(ctx, err):
+	case unreached(err), cancelledByCaller(ctx, err):
 		return neutral
 	case b.config.IsFailure != nil && !b.config.IsFailure(err):
 		return success

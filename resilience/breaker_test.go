@@ -178,6 +178,16 @@ var breakerCases = []testCase{
 		_, err := resilience.Do(ctx, b, func(context.Context) (int, error) { return 0, &resilience.FullError{} })
 		wantErr(t, err, resilience.ErrFull)
 		equal(t, "state", b.State(), resilience.Closed)
+		// But attempts that reached it before one was rejected do count.
+		inner := newBreaker(resilience.BreakerConfig{Consecutive: 2})
+		_, err = resilience.Do(ctx, b, func(ctx context.Context) (int, error) {
+			return resilience.Do(ctx, quick(resilience.Retry{Idempotent: true}), func(ctx context.Context) (int, error) {
+				return resilience.Do(ctx, inner, fail)
+			})
+		})
+		wantErr(t, err, resilience.ErrOpen)
+		wantErr(t, err, resilience.ErrNotRetried)
+		equal(t, "state", b.State(), resilience.Open)
 	}},
 	{name: "Breaker: IsFailure says what is a failure", run: func(t *testing.T, ctx context.Context) {
 		notFound := errors.New("not found")

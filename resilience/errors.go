@@ -11,6 +11,7 @@ import (
 var (
 	// ErrRejected is matched by every error that means: a policy did not let the function start, nothing has reached
 	// the dependency. These are [*OpenError], [*FullError], [*LimitError] and [*NoTimeError].
+	// In a [*RetryError] of several attempts it is the last one that was rejected.
 	ErrRejected = errors.New("resilience: rejected")
 
 	// ErrOpen is matched by the error of a [Breaker] that does not admit a call.
@@ -116,7 +117,7 @@ func (e *NoTimeError) Error() string {
 func (e *NoTimeError) Is(target error) bool { return target == ErrNoTime || target == ErrRejected }
 
 // RetryError says why a [Retry] does not try again. It unwraps to the last attempt's error,
-// and matches what Why matches, except for [ErrRejected]: at least one attempt was made.
+// and matches what Why matches, except for [ErrRejected]: a Why of ErrNoTime has stopped no first attempt.
 type RetryError struct {
 	Attempts int   // that were made, the first one included
 	Why      error // ErrAttemptsSpent, ErrBudgetSpent, ErrNotRetried or a *NoTimeError

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -119,7 +120,7 @@ func (c *hedged[T]) hedge(i int) {
 		c.hedge(i + 1)
 		c.attempt(ctx)
 		return nil
-	}, braid.Name(fmt.Sprintf("hedge-%d", i)))
+	}, braid.Name("hedge-"+strconv.Itoa(i)))
 }
 
 // begin reports whether another attempt may begin.

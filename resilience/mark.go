@@ -82,5 +82,11 @@ func marksOf(err error) marks {
 	return m
 }
 
-// rejected reports whether a policy has kept the function from running.
+// rejected reports whether a policy has kept the function from running, the last time if there were several.
 func rejected(err error) bool { return errors.Is(err, ErrRejected) }
+
+// unreached reports whether a policy has kept the function from running at all.
+func unreached(err error) bool {
+	_, tried := errors.AsType[*RetryError](err)
+	return rejected(err) && !tried
+}
