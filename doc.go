@@ -97,7 +97,9 @@
 // Tasks run on goroutines, in parallel. Data that tasks share needs the same care as with the go statement.
 //
 // Everything in this package waits, wakes, starts and reads the clock through one small internal seam.
-// An event loop on one thread and a simulator with virtual time are planned to stand behind it. They do not exist yet.
+// Behind it stand two more schedulers: the event loop of package loop, where tasks run one at a time as in asyncio,
+// and the simulator of package sim, with virtual time and a schedule that can be searched and replayed.
+// What this page promises holds on all three.
 //
 // In a bubble of testing/synctest everything here runs on the bubble's clock, and waits count as durably blocked.
 // There is no goroutine, timer or channel at package level.
