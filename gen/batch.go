@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,12 @@ func bySize[T any](ctx context.Context, src iter.Seq2[T, error], size int, emit 
 		left = !emit(full)
 		return !left
 	})
-	if len(batch) > 0 && !left && ctx.Err() == nil && !emit(batch) {
+	switch {
+	case len(batch) == 0 || left:
+		return last
+	case ctx.Err() != nil: // the batch is lost, and the loop must hear of it even if src has come to its end
+		return cmp.Or(last, context.Cause(ctx))
+	case !emit(batch):
 		return nil
 	}
 	return last

@@ -172,3 +172,18 @@ func TestBatchWhileTheLoopWorks(t *testing.T) {
 		wantList(t, "batches", got, "[0 1] 5s", "[2 3 4] 15s", "[5] 29s")
 	})
 }
+
+// ctx ends when src has come to its end: the batch that is lost must not be lost in silence.
+func TestBatchBySizeCutOffAtTheEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	src := func(yield func(int, error) bool) {
+		if yield(1, nil) && yield(2, nil) && yield(3, nil) {
+			cancel(errStop)
+		}
+	}
+	got, last := collect(t, gen.Batch(ctx, src, 2, 0))
+	want(t, "batches", len(got), 1)
+	isErr(t, "last", last, errStop)
+}

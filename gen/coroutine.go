@@ -98,7 +98,7 @@ func (c *Coroutine[In, Out, Ret]) Close() error {
 	return err
 }
 
-// Result returns what the body returned. It never waits.
+// Result returns what the body returned. It never waits, and may be called from any goroutine at any time.
 //
 // The error is [ErrNotFinished] if the body has not ended, [ErrClosed] if it was closed before it was started,
 // a [*PanicError] if it panicked, and [braid.ErrGoexit] if it called runtime.Goexit.
@@ -115,6 +115,9 @@ func (c *Coroutine[In, Out, Ret]) Result() (Ret, error) {
 func (c *Coroutine[In, Out, Ret]) resume(op string, in In, err error) (v Out, ok bool) {
 	r := c.run
 	if !r.busy.enter() {
+		if r.over.Load() { // whoever is inside finds the same
+			return v, false
+		}
 		r.refuse(op)
 	}
 	if r.phase != started && !c.begin(op, err) {

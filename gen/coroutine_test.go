@@ -280,3 +280,28 @@ func TestStepsDoNotAllocate(t *testing.T) {
 		t.Errorf("Send allocates %v times", n)
 	}
 }
+
+// What has ended can be asked and closed by any number of goroutines at the same time.
+func TestEndedIsForAll(t *testing.T) {
+	t.Parallel()
+	c := gen.New(func(*gen.Yielder[int, int]) (int, error) { return 7, errBoom })
+	ends[int](t, "the only step")(c.Next())
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 40000 {
+				if v := caught(func() {
+					_, more := c.Next()
+					ret, err := c.Result()
+					if more || ret != 7 || err != errBoom || c.Close() != nil {
+						t.Errorf("Next gave %v, Result %d, %v", more, ret, err)
+					}
+				}); v != nil || t.Failed() {
+					t.Errorf("panic: %v", v)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}

@@ -31,7 +31,7 @@ func (e *PanicError) Unwrap() error {
 // braid.PanicError was rejected: a group takes one for a panic that it has heard of, and would not tell the PanicHook.
 // As the value of a braid.PanicError this one is reported like any other, with both stacks.
 func asPanic(v any, body string) *PanicError {
-	if pe, ok := v.(*PanicError); ok {
+	if pe, ok := v.(*PanicError); ok && pe != nil {
 		return pe
 	}
 	return &PanicError{Body: body, Value: v, Stack: debug.Stack()}

@@ -52,6 +52,15 @@ func TestPanicAtOnce(t *testing.T) {
 	want(t, "no error inside", errors.Unwrap(pe), nil)
 }
 
+// A nil pointer of the very type that a panic comes out as is a value like any other.
+func TestPanicWithANilPanicError(t *testing.T) {
+	t.Parallel()
+	c := gen.New(func(*gen.Yielder[int, int]) (int, error) { panic((*gen.PanicError)(nil)) })
+	if pe := caughtPanic(t, func() { c.Next() }); pe == nil || !strings.Contains(string(pe.Stack), "TestPanicWithANilPanicError") {
+		t.Errorf("it came out as %v", pe)
+	}
+}
+
 // A panic on its way through several coroutines stays the one that it was.
 func TestPanicThroughDelegation(t *testing.T) {
 	t.Parallel()

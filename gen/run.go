@@ -27,6 +27,7 @@ type run[In, Out, Ret any] struct {
 	returned bool
 	ret      Ret
 	failure  error
+	over     atomic.Bool // ret and failure are final; what only asks for them needs not come inside
 
 	entry   uintptr    // of the body's function
 	site    [1]uintptr // where New was called
@@ -45,7 +46,10 @@ func (r *run[In, Out, Ret]) refuse(op string) {
 }
 
 // discard ends a body that has not been started.
-func (r *run[In, Out, Ret]) discard(err error) { r.phase, r.body, r.failure = ended, nil, err }
+func (r *run[In, Out, Ret]) discard(err error) {
+	r.phase, r.body, r.failure = ended, nil, err
+	r.over.Store(true)
+}
 
 // main is the body as iter.Pull runs it, on a goroutine of its own.
 func (r *run[In, Out, Ret]) main(yield func(Out) bool) {
@@ -66,17 +70,21 @@ func (r *run[In, Out, Ret]) leave() {
 	r.cleanup.Stop()
 	switch {
 	case r.returned:
+		r.over.Store(true)
 	case v != nil:
 		pe := asPanic(v, r.describe()) // here the stack still shows where the panic began
 		r.failure = pe
+		r.over.Store(true)
 		r.busy.leave()
 		panic(pe)
 	case r.ignored:
 		// iter.Pull would end the caller of Close as well. It passes on a panic instead, if there is one; halt stops that.
 		r.failure = ErrYieldInClose
+		r.over.Store(true)
 		panic(errUnwound)
 	default:
 		r.failure = braid.ErrGoexit
+		r.over.Store(true)
 		r.busy.leave()
 	}
 }
@@ -86,6 +94,9 @@ var errUnwound = errors.New("gen: unwound")
 
 func (r *run[In, Out, Ret]) close() error {
 	if !r.busy.enter() {
+		if r.over.Load() {
+			return nil
+		}
 		r.refuse("Close")
 	}
 	switch r.phase {
@@ -118,12 +129,8 @@ func (r *run[In, Out, Ret]) halt() {
 }
 
 func (r *run[In, Out, Ret]) result() (Ret, error) {
-	var zero Ret
-	if !r.busy.enter() {
-		return zero, ErrNotFinished
-	}
-	defer r.busy.leave()
-	if r.phase != ended {
+	if !r.over.Load() {
+		var zero Ret
 		return zero, ErrNotFinished
 	}
 	return r.ret, r.failure
