@@ -150,6 +150,9 @@ func newConfig(test string, short bool, env func(string) string, opts []Option) 
 	for _, o := range opts {
 		o.apply(c)
 	}
+	if c.strategy < 0 || int(c.strategy) >= len(strategyNames) {
+		return nil, fmt.Errorf("sim: there is no %v", c.strategy)
+	}
 	if s := env("BRAID_SIM_SEED"); s == "random" {
 		c.seed = uint64(time.Now().UnixNano())
 	} else if s != "" {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -46,7 +47,7 @@ func (r *report) String() string {
 	}
 	fmt.Fprintf(&b, "\n%s\n", r.search.summary())
 	b.WriteString("\nto run this schedule again:\n")
-	fmt.Fprintf(&b, "    BRAID_SIM_REPLAY=%s go test -run '%s'\n", r.found.rec, pattern(r.testName))
+	fmt.Fprintf(&b, "    BRAID_SIM_REPLAY=%s go test -run '%s'\n", r.found.rec, strings.ReplaceAll(pattern(r.testName), "'", `'\''`))
 	if r.saved != "" {
 		fmt.Fprintf(&b, "    %s\n", r.saved)
 	}
@@ -71,7 +72,7 @@ func switchesText(n int) string {
 func pattern(test string) string {
 	parts := strings.Split(test, "/")
 	for i, p := range parts {
-		parts[i] = "^" + p + "$"
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
 	}
 	return strings.Join(parts, "/")
 }

@@ -78,6 +78,12 @@ func TestSubtestInsideASchedule(t *testing.T) {
 	fails(t, func(*sim.T) { t.Run("inner", func(*testing.T) { <-gate }) }, []sim.Option{sim.Workers(1)}, "blocks in t.Run", "call sim.Test in the subtest")
 }
 
+func TestCleanupThatBlocks(t *testing.T) {
+	gate := make(chan struct{})
+	defer close(gate)
+	fails(t, func(s *sim.T) { s.Cleanup(func() { <-gate }) }, []sim.Option{sim.Workers(1)}, "a callback blocks in chan receive", "sim/stray_test.go:")
+}
+
 // Offload is how a program does what blocks; the simulator waits for it.
 func TestOffloadIsControlled(t *testing.T) {
 	lim := func() *braid.Limiter { return braid.NewLimiter("threads", 2) }

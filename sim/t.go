@@ -277,7 +277,7 @@ func (t *T) finish() {
 		last := len(t.cleanups) - 1
 		f := t.cleanups[last]
 		t.cleanups = t.cleanups[:last]
-		e.call(f)
+		e.call(func() { f() }) // a frame of ours, by which the guard knows the goroutine
 	}
 	if t.first != nil && !e.ending { // by a cleanup
 		e.fail(t.first)

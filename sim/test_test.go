@@ -69,6 +69,27 @@ func TestRegressions(t *testing.T) {
 	fails(t, prog, []sim.Option{keep}, files[0], "broken")
 }
 
+// The name of a subtest may be anything, what a pattern of files, a regular expression or the shell has a use for too.
+func TestAnyNameOfASubtest(t *testing.T) {
+	for name, pattern := range map[string]string{
+		"a[b":     `/^a\[b$'`,
+		"case[1]": `/^case\[1\]$'`,
+		"a+b":     `/^a\+b$'`,
+		"it's":    `/^it'\''s$'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			keep := sim.Regressions(filepath.Join(t.TempDir(), "kept"))
+			fails(t, abba, []sim.Option{keep}, "saved as", "go test -run '^TestAnyNameOfASubtest$"+pattern)
+			fails(t, abba, []sim.Option{keep}, "regression ", "go test -run '^TestAnyNameOfASubtest$"+pattern)
+		})
+	}
+}
+
+func TestUnknownStrategy(t *testing.T) {
+	fails(t, func(*sim.T) {}, []sim.Option{sim.Strategy(99)}, "there is no Strategy(99)")
+	fails(t, func(*sim.T) {}, []sim.Option{sim.Strategy(-1)}, "there is no Strategy(-1)")
+}
+
 // recorder keeps the logs of a test.
 type recorder struct {
 	testing.TB
