@@ -1,6 +1,7 @@
 package gen_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -293,7 +294,7 @@ func TestEndedIsForAll(t *testing.T) {
 				if v := caught(func() {
 					_, more := c.Next()
 					ret, err := c.Result()
-					if more || ret != 7 || err != errBoom || c.Close() != nil {
+					if more || ret != 7 || !errors.Is(err, errBoom) || c.Close() != nil {
 						t.Errorf("Next gave %v, Result %d, %v", more, ret, err)
 					}
 				}); v != nil || t.Failed() {
