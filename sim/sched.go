@@ -37,7 +37,8 @@ func (e *engine) newTask(j sched.Job, parent *task) *task {
 		e.arena = append(e.arena, &task{})
 	}
 	t := e.arena[e.used]
-	*t = task{eng: e, job: j, parent: parent, id: e.used, key: 0xcbf29ce484222325}
+	t.taskState = taskState{eng: e, job: j, parent: parent, id: e.used, key: 0xcbf29ce484222325}
+	t.gid.Store(0)
 	e.used++
 	if parent != nil {
 		parent.children++

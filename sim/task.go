@@ -10,6 +10,13 @@ import (
 
 // task is a task as the engine sees it.
 type task struct {
+	taskState
+
+	gid atomic.Uint64 // of its goroutine; the guard reads it at any time, so it is no part of what is written anew
+}
+
+// taskState is what a task of the arena is given anew in each schedule.
+type taskState struct {
 	eng    *engine
 	job    sched.Job // nil for the program itself
 	co     *fiber    // nil until the task is first resumed
@@ -34,8 +41,6 @@ type task struct {
 
 	prio uint64 // for strategies; 0 until one is drawn
 	left int    // for strategies: events that are expected still
-
-	gid atomic.Uint64 // of its goroutine
 }
 
 // Run implements the coroutine's job.
