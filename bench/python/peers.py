@@ -167,6 +167,8 @@ async def serve(start):
 
 
 def main():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     library, what = sys.argv[1], sys.argv[2]
     if library == "trio":
         import trio
