@@ -50,7 +50,7 @@ type Loop struct {
 
 	pool   coro.Pool
 	spare  *task  // to be used again
-	todo   *entry // what is left of this turn
+	left   *entry // what is left of this turn
 	idle   *time.Timer
 	began  time.Time // the turn, if the loop is eager
 	polled bool      // descriptors have been looked at since the last turn

@@ -31,7 +31,7 @@ func (l *Loop) drive(ended chan struct{}) {
 // The order is that of asyncio: what descriptors and timers have made ready joins the queue; then what is in the queue is run,
 // first in, first out, and nothing that becomes ready meanwhile.
 func (l *Loop) turn() bool {
-	if l.todo == nil {
+	if l.left == nil {
 		switch {
 		case l.tasks.Load() == 0:
 			if l.last || l.ready.empty() {
@@ -47,23 +47,23 @@ func (l *Loop) turn() bool {
 		}
 		l.polled = false
 		l.expire()
-		l.todo = l.ready.take()
+		l.left = l.ready.take()
 		l.turns.Add(1)
 		if l.eager {
 			l.began = l.Now()
 		}
 	}
-	e := l.todo
-	l.todo = nil
+	e := l.left
+	l.left = nil
 	for e != nil {
 		next := e.next
 		e.next = nil // a task that is not resumed for long would keep in memory what once stood behind it, one after another
 		if e.task != nil {
 			l.resume(e.task)
 		} else {
-			l.todo = next // for the goroutine that drives on if the callback ends this one
+			l.left = next // for the goroutine that drives on if the callback ends this one
 			l.invoke(e.call)
-			l.todo = nil
+			l.left = nil
 		}
 		e = next
 	}
