@@ -56,22 +56,25 @@ func (l *Loop) foreign(op string) error {
 }
 
 // lent reports whether the running task has lent its place to a coroutine, as of package gen or iter.Pull, whose body runs on
-// a goroutine of its own: then the task's goroutine waits for it.
-func (l *Loop) lent() (waits bool) {
-	t := l.shown.Load()
+// a goroutine of its own: then the task's goroutine waits for it, and so does the loop's.
+//
+// A task that has just begun to wait looks the same, but by then the loop's goroutine goes on, or another task has its turn.
+func (l *Loop) lent() bool {
+	turn, t := l.turns.Load(), l.shown.Load()
 	if t == nil || l.ready.head.Load() == &l.ready.asleep {
 		return false
 	}
+	all := goroutines() // at one moment
+	task, drive := false, false
 	l.goroutines.Range(func(id, v any) bool {
-		r, _ := v.(resident)
-		if r.task != t {
-			return true
+		if r, _ := v.(resident); r.task == t || r.task == nil { // of the loop there are two for a moment after a Goexit
+			name, _ := id.(string)
+			waits := strings.Contains(all, "goroutine "+name+" [coroutine")
+			task, drive = task || waits && r.task == t, drive || waits && r.task == nil
 		}
-		name, _ := id.(string)
-		waits = strings.Contains(goroutines(), "goroutine "+name+" [coroutine")
-		return false
+		return true
 	})
-	return waits
+	return task && drive && l.turns.Load() == turn && l.shown.Load() == t
 }
 
 // doing says who runs, and where.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,4 +175,40 @@ func TestAWaitOutsideOfATaskIsFoundWhenTheLoopIsIdle(t *testing.T) {
 		contains(t, "the panic", <-text, "event.Wait in a callback, or with a ctx of the loop on a goroutine that is no task of it")
 		return err
 	})
+}
+
+// A task that begins to wait in the very moment of the check has not lent its place to the caller.
+func TestDebugFindsACallWhileTasksBeginToWait(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	runLoop(t, func(ctx context.Context, g *braid.Group) error {
+		l := loop.Current(ctx)
+		var over atomic.Bool
+		missed := 0
+		var outside sync.WaitGroup
+		outside.Go(func() {
+			defer over.Store(true)
+			for range 1000 {
+				func() {
+					defer func() { _ = recover() }()
+					l.CallSoon(func() {})
+					missed++
+				}()
+			}
+		})
+		for range 2 {
+			g.Go(func(ctx context.Context) error {
+				for !over.Load() {
+					if err := braid.Sleep(ctx, time.Microsecond); err != nil {
+						return err
+					}
+				}
+				outside.Wait()
+				if missed > 0 {
+					t.Errorf("%d of 1000 calls on another goroutine were not found", missed)
+				}
+				return nil
+			})
+		}
+		return nil
+	}, loop.Debug())
 }
