@@ -75,7 +75,10 @@ type engine struct {
 	injected  int  // cancellations, faults and crashes
 
 	stray    atomic.Pointer[stray]
-	outside  atomic.Int32 // calls that run beside the tasks
+	settling atomic.Bool   // a checked schedule is over, and goroutines that it has started may still show themselves
+	routines int           // goroutines when a checked task was last asked for its own
+	callback atomic.Uint64 // the goroutine of a function given to Cleanup, while it runs
+	outside  atomic.Int32  // calls that run beside the tasks
 	wakeup   chan struct{}
 	grace    time.Duration // how long a call outside may take to do something
 	patience time.Duration // the same where nothing else could happen

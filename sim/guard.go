@@ -72,7 +72,7 @@ func (g *guard) look() *failure {
 		if g.since[i] < guardLooks {
 			continue
 		}
-		t, id := e.cur.Load(), uint64(0)
+		t, id := e.cur.Load(), e.callback.Load()
 		if t != nil {
 			id = t.gid.Load()
 		}
@@ -134,17 +134,8 @@ type goroutine struct{ state, text string }
 
 // goroutines returns the one with a number, or if that is 0 all that run tasks of the simulator.
 func goroutines(id uint64) []goroutine {
-	buf := make([]byte, 1<<20)
-	for {
-		n := runtime.Stack(buf, true)
-		if n < len(buf) {
-			buf = buf[:n]
-			break
-		}
-		buf = make([]byte, 2*len(buf))
-	}
 	var list []goroutine
-	for text := range strings.SplitSeq(string(buf), "\n\n") {
+	for _, text := range dump() {
 		if !strings.Contains(text, "internal/coro.(*Coroutine).call(") || !strings.Contains(text, module+"/sim.") {
 			continue
 		}
@@ -158,6 +149,18 @@ func goroutines(id uint64) []goroutine {
 		list = append(list, goroutine{state: state, text: text})
 	}
 	return list
+}
+
+// dump is the stacks of all goroutines.
+func dump() []string {
+	buf := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) {
+			return strings.Split(string(buf[:n]), "\n\n")
+		}
+		buf = make([]byte, 2*len(buf))
+	}
 }
 
 // blocks reports whether the goroutine waits for something that only others can bring.

@@ -93,8 +93,13 @@ func (e *engine) await() bool {
 			return true
 		}
 	}
+	e.patience = min(e.patience, patienceLater)
 	return false
 }
+
+// patienceLater is the patience of an engine that has lost it once: a call outside that never returns
+// is waited for again when the schedule is ended, and when it is run again.
+const patienceLater = guardLimit / 20
 
 func (e *engine) someReady() bool {
 	e.mu.Lock()

@@ -33,6 +33,7 @@ func (r *runner) once(src source) *failure {
 	r.eng.active.Store(true)
 	r.eng.run(src, r.main)
 	r.t.finish()
+	r.eng.settleStrays()
 	r.eng.active.Store(false)
 	return r.eng.failure
 }

@@ -54,6 +54,9 @@ func (e *engine) Point(op sched.Op) {
 		return
 	}
 	t := e.cur.Load()
+	if t == nil && e.settling.Load() {
+		e.noteStray(op.Name)
+	}
 	if t == nil || (e.checked || e.outside.Load() > 0) && !e.racing && !e.own(t, op.Name) {
 		return
 	}
@@ -228,6 +231,10 @@ func (e *engine) running(what any) *task {
 			return "a wait"
 		}
 		return fmt.Sprint(what)
+	}
+	if t == nil && (e.settling.Load() || !e.foreign && outsider()) {
+		e.noteStray(op())
+		runtime.Goexit()
 	}
 	if t == nil {
 		panic("sim: " + op() + " where no task runs: a timer's callback, an invariant, or a goroutine outside the simulation must not wait with a ctx of it")

@@ -2,9 +2,11 @@ package sim
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // own reports whether the calling goroutine is that of t, the running task. It costs about a microsecond,
@@ -14,10 +16,71 @@ import (
 // But where nothing is known to run outside, it came from a goroutine that the program has started behind the simulator's back.
 func (e *engine) own(t *task, op string) bool {
 	if t.gid.Load() == goroutineID() {
+		if n := runtime.NumGoroutine(); e.checked && n != e.routines {
+			e.routines = n
+			runtime.Gosched() // one that has just been started shows itself now, while it is looked for
+		}
 		return true
 	}
+	e.noteStray(op)
+	return false
+}
+
+// noteStray records an operation on a goroutine that is not the simulator's, unless some are known to run outside.
+func (e *engine) noteStray(op string) {
 	if !e.foreign && e.outside.Load() == 0 {
 		e.stray.CompareAndSwap(nil, &stray{op: op, caller: userFrame(3)})
+	}
+}
+
+// outsider reports whether the calling goroutine is one that the simulator does not know: neither a task's, nor a callback's, nor an engine's.
+func outsider() bool {
+	buf := make([]byte, 64<<10)
+	buf = buf[:runtime.Stack(buf, false)]
+	for _, of := range []string{"/internal/coro.", "/sim.(*engine).drive(", "/sim.(*T).finish(", "/sim.(*fiber)"} {
+		if bytes.Contains(buf, []byte(of)) {
+			return false
+		}
+	}
+	return true
+}
+
+// settleStrays looks, when a schedule is over, for strays that nobody has reported. After a checked schedule it waits for the goroutines that its tasks have started with the go statement:
+// until they have ended or wait for something, or for a few milliseconds. One that uses braid fails the schedule.
+func (e *engine) settleStrays() {
+	if e.racing || e.foreign || e.failure != nil || e.skipped || e.outside.Load() > 0 {
+		return
+	}
+	if e.checked {
+		e.settling.Store(true)
+		for range 10 {
+			if !e.startedSome() {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		e.settling.Store(false)
+	}
+	if s := e.stray.Swap(nil); s != nil {
+		e.failure = s.failure()
+	}
+}
+
+// startedSome reports whether a goroutine that a task has started can run.
+func (e *engine) startedSome() bool {
+	for _, text := range dump() {
+		state, created, ok := strings.Cut(text, "\ncreated by ")
+		if !ok || strings.HasPrefix(created, "iter.Pull") || strings.HasPrefix(created, module+"/") && internalFrame(created, "") {
+			continue
+		}
+		if !strings.Contains(state, " [runnable") && !strings.Contains(state, " [running") {
+			continue
+		}
+		for _, id := range e.gids {
+			if strings.Contains(created, fmt.Sprintf(" in goroutine %d\n", id)) {
+				return true
+			}
+		}
 	}
 	return false
 }
@@ -44,11 +107,15 @@ func (e *engine) failStray() {
 	if s == nil || e.ending {
 		return
 	}
-	e.fail(&failure{
+	e.fail(s.failure())
+}
+
+func (s *stray) failure() *failure {
+	return &failure{
 		kind: failUncontrolled, site: s.caller,
 		text: s.op + " on a goroutine that was started with the go statement, at " + s.caller +
 			": the simulator does not control it; start a task with Go, or use Offload for calls that block",
-	})
+	}
 }
 
 // goroutineID returns the number of the calling goroutine.

@@ -68,6 +68,18 @@ func TestUncontrolled(t *testing.T) {
 	}
 }
 
+// A goroutine may begin late: when its task has ended, and the schedule too.
+func TestLateGoStatement(t *testing.T) {
+	for range 20 {
+		fails(t, func(s *sim.T) {
+			together(s, func(ctx context.Context) error {
+				go func() { _ = braid.Sleep(ctx, time.Second) }()
+				return nil
+			}, nothing)
+		}, []sim.Option{sim.Schedules(20)}, "braid.Sleep on a goroutine that was started with the go statement, at sim/stray_test.go:")
+	}
+}
+
 func TestParallelInsideASchedule(t *testing.T) {
 	fails(t, func(*sim.T) { t.Parallel() }, nil, "t.Parallel cannot be called inside a schedule; call it before sim.Test")
 }

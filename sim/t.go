@@ -277,7 +277,11 @@ func (t *T) finish() {
 		last := len(t.cleanups) - 1
 		f := t.cleanups[last]
 		t.cleanups = t.cleanups[:last]
-		e.call(func() { f() }) // a frame of ours, by which the guard knows the goroutine
+		e.call(func() { // a frame of ours, by which the guard knows the goroutine
+			e.callback.Store(goroutineID())
+			defer e.callback.Store(0)
+			f()
+		})
 	}
 	if t.first != nil && !e.ending { // by a cleanup
 		e.fail(t.first)
