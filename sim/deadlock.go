@@ -180,6 +180,9 @@ func findCycle(list []waiter) []waiter {
 // failDeadlock is called when tasks are parked, nobody can run, and no timer is pending.
 func (e *engine) failDeadlock() {
 	f := &failure{kind: failDeadlock, text: "all tasks wait, and nothing can wake them"}
+	if e.outside.Load() > 0 {
+		f.text += "; a call of Offload has not returned, and is not waited for any longer"
+	}
 	f.wait, f.site = e.waitForGraph()
 	e.fail(f)
 }

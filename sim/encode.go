@@ -49,7 +49,7 @@ func checksum(flags string, b []byte) uint16 {
 	return uint16(crc32.ChecksumIEEE(append([]byte(flags), b...)))
 }
 
-var errBrokenTape = errors.New("the replay string is broken: copy it whole, from the colon's number to its end")
+var errBrokenTape = errors.New("the replay string is broken: copy it whole, from the number before the colon to its end")
 
 // maxTape bounds what a string may ask for.
 const maxTape = 1 << 24

@@ -152,8 +152,8 @@ func Sample(tb testing.TB, st Strategy, seed uint64, n int, steps []int) map[str
 func Encode(tape ...uint32) string { return recording{tape: tape}.String() }
 
 // FindBytes runs the schedule of a fuzzer's input.
-func FindBytes(tb testing.TB, prog func(*T), tape []byte) error {
-	s := newSearch(tb, prog)
+func FindBytes(tb testing.TB, prog func(*T), tape []byte, opts ...Option) error {
+	s := newSearch(tb, prog, opts...)
 	return s.guarded(func() error { return s.fuzzed(tape) })
 }
 

@@ -30,6 +30,9 @@ func Fuzz(f *testing.F, prog func(s *T), opts ...Option) {
 func (s *search) fuzzed(tape []byte) error {
 	r := s.runner()
 	defer r.close()
+	if s.replay != "" {
+		return s.replayOnly(r) // the report says how
+	}
 	f := r.once(&bytesSource{tape: tape})
 	if f == nil {
 		return nil

@@ -133,6 +133,13 @@ func TestFuzzReportsTheSchedule(t *testing.T) {
 		t.Fatal("nothing was found")
 	}
 	says(t, err.Error(), "the schedule of the fuzzer", "60 of 100", "BRAID_SIM_REPLAY")
+
+	// The line to paste works whatever the inputs of the target are.
+	err = sim.FindBytes(t, checkThenAct, nil, sim.Replay(replayString(t, err.Error())))
+	if err == nil {
+		t.Fatal("the replay string does not fail")
+	}
+	says(t, err.Error(), "the schedule of the replay string", "60 of 100")
 }
 
 func TestVarOutside(t *testing.T) {

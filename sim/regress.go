@@ -70,6 +70,7 @@ func (s *search) rerun(r *runner) (f *found, err error) {
 			return nil, fmt.Errorf("sim: regression %s: %w", filepath.ToSlash(path), err)
 		}
 		if f := r.playRecording(rec); f != nil {
+			s.stats.add(r.eng)
 			found := r.take(f, 0, "regression "+filepath.ToSlash(path))
 			r.restore(s.config)
 			return found, nil

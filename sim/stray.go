@@ -16,7 +16,7 @@ import (
 // But where nothing is known to run outside, it came from a goroutine that the program has started behind the simulator's back.
 func (e *engine) own(t *task, op string) bool {
 	if t.gid.Load() == goroutineID() {
-		if n := runtime.NumGoroutine(); e.checked && n != e.routines {
+		if n := runtime.NumGoroutine(); e.checked && !e.foreign && n != e.routines {
 			e.routines = n
 			runtime.Gosched() // one that has just been started shows itself now, while it is looked for
 		}

@@ -148,3 +148,21 @@ func TestRestOfTB(t *testing.T) {
 		}
 	})
 }
+
+// FailNow of a goroutine that is no task's: the engine is busy, and must not be touched.
+func TestFatalOnAnotherGoroutine(t *testing.T) {
+	fails(t, func(s *sim.T) {
+		done := make(chan struct{})
+		together(s, func(ctx context.Context) error {
+			go func() {
+				defer close(done)
+				s.Fatal("from outside")
+			}()
+			for range 100 {
+				_ = braid.Yield(ctx)
+			}
+			<-done
+			return nil
+		})
+	}, nil, "from outside", "REPRODUCED")
+}

@@ -80,7 +80,7 @@ func TestAnyNameOfASubtest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			keep := sim.Regressions(filepath.Join(t.TempDir(), "kept"))
 			fails(t, abba, []sim.Option{keep}, "saved as", "go test -run '^TestAnyNameOfASubtest$"+pattern)
-			fails(t, abba, []sim.Option{keep}, "regression ", "go test -run '^TestAnyNameOfASubtest$"+pattern)
+			fails(t, abba, []sim.Option{keep}, "regression ", "1 schedules, 1 distinct", "go test -run '^TestAnyNameOfASubtest$"+pattern)
 		})
 	}
 }
