@@ -75,7 +75,7 @@ type engine struct {
 	injected  int  // cancellations, faults and crashes
 
 	stray    atomic.Pointer[stray]
-	settling atomic.Bool   // a checked schedule is over, and goroutines that it has started may still show themselves
+	looking  atomic.Bool   // for strays: from the beginning of a checked schedule until those that it has started have shown themselves
 	routines int           // goroutines when a checked task was last asked for its own
 	callback atomic.Uint64 // the goroutine of a function given to Cleanup, while it runs
 	outside  atomic.Int32  // calls that run beside the tasks

@@ -163,3 +163,6 @@ func FindEndless(tb testing.TB, prog func(*T)) error {
 	s.guard.limit = 300 * time.Millisecond
 	return s.guarded(s.run)
 }
+
+// RaceBackend says whether this is a build with -race.
+const RaceBackend = raceBackend

@@ -31,6 +31,7 @@ func (r *runner) close() { r.eng.close() }
 func (r *runner) once(src source) *failure {
 	r.t.reset()
 	r.eng.active.Store(true)
+	r.eng.looking.Store(r.eng.checked && !r.eng.racing)
 	r.eng.run(src, r.main)
 	r.t.finish()
 	r.eng.settleStrays()

@@ -54,7 +54,7 @@ func (e *engine) Point(op sched.Op) {
 		return
 	}
 	t := e.cur.Load()
-	if t == nil && e.settling.Load() {
+	if t == nil && e.looking.Load() && outsider() {
 		e.noteStray(op.Name)
 	}
 	if t == nil || (e.checked || e.outside.Load() > 0) && !e.racing && !e.own(t, op.Name) {
@@ -232,7 +232,7 @@ func (e *engine) running(what any) *task {
 		}
 		return fmt.Sprint(what)
 	}
-	if t == nil && (e.settling.Load() || !e.foreign && outsider()) {
+	if t == nil && !e.foreign && outsider() {
 		e.noteStray(op())
 		runtime.Goexit()
 	}

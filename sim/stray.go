@@ -48,18 +48,15 @@ func outsider() bool {
 // settleStrays looks, when a schedule is over, for strays that nobody has reported. After a checked schedule it waits for the goroutines that its tasks have started with the go statement:
 // until they have ended or wait for something, or for a few milliseconds. One that uses braid fails the schedule.
 func (e *engine) settleStrays() {
+	defer e.looking.Store(false)
 	if e.racing || e.foreign || e.failure != nil || e.skipped || e.outside.Load() > 0 {
 		return
 	}
-	if e.checked {
-		e.settling.Store(true)
-		for range 10 {
-			if !e.startedSome() {
-				break
-			}
-			time.Sleep(time.Millisecond)
+	for range 50 {
+		if !e.looking.Load() || !e.startedSome() {
+			break
 		}
-		e.settling.Store(false)
+		time.Sleep(time.Millisecond)
 	}
 	if s := e.stray.Swap(nil); s != nil {
 		e.failure = s.failure()
@@ -73,7 +70,8 @@ func (e *engine) startedSome() bool {
 		if !ok || strings.HasPrefix(created, "iter.Pull") || strings.HasPrefix(created, module+"/") && internalFrame(created, "") {
 			continue
 		}
-		if !strings.Contains(state, " [runnable") && !strings.Contains(state, " [running") {
+		_, state, _ = strings.Cut(state, " [")
+		if (goroutine{state: state}).blocks() {
 			continue
 		}
 		for _, id := range e.gids {

