@@ -16,7 +16,7 @@ func descriptors() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
 		return 0
 	}
-	return int(min(r.Max, 1<<30)) //nolint:gosec // bounded
+	return int(min(r.Max, 1<<30))
 }
 
 // cpuTime returns the processor time that this process has used.

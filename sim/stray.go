@@ -56,7 +56,7 @@ func (e *engine) settleStrays() {
 		if !e.looking.Load() || !e.startedSome() {
 			break
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) //nolint:forbidigo // for goroutines that are not the simulator's, and so in real time
 	}
 	if s := e.stray.Swap(nil); s != nil {
 		e.failure = s.failure()
