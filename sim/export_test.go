@@ -18,7 +18,7 @@ func RunBare(t *testing.T, src Source, loop bool, main func(ctx context.Context)
 	defer e.close()
 	e.loop, e.checked, e.foreign, e.lenient, e.allowLeft = loop, true, true, true, true
 	e.maxAdvances = 0 // many cases have a time limit that must not run out
-	e.maxSteps, e.grace, e.patience = 50_000_000, 5*time.Millisecond, time.Hour
+	e.maxSteps, e.grace, e.patience = 50_000_000, 50*time.Millisecond, time.Hour
 	e.run(src, func() { main(e.ctx) })
 	if e.failure != nil {
 		t.Errorf("the schedule failed: %v", e.failure)

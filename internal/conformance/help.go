@@ -180,7 +180,7 @@ func aTask(t *testing.T, ctx context.Context, g *braid.Group) (taskCtx context.C
 }
 
 // aMoment is a time limit for waits that must be ended by it. One scheduler runs the cases in real time.
-const aMoment = 5 * time.Millisecond
+const aMoment = 2 * time.Millisecond
 
 // pass lets everybody who is ready run, on schedulers with an order; on others it gives them a chance.
 func pass(ctx context.Context) {
