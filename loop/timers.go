@@ -91,6 +91,9 @@ func (ts *timers) due(now int64) *timer {
 	for len(ts.heap) > 0 && ts.heap[0].when <= now {
 		t := ts.pop()
 		if t.state.CompareAndSwap(pending, fired) {
+			if ts.crowded(ts.dead.Load()) { // those that are due are among the live ones, so the others' share grows
+				ts.sweep()
+			}
 			return t
 		}
 		ts.dead.Add(-1)
@@ -99,15 +102,18 @@ func (ts *timers) due(now int64) *timer {
 }
 
 func (ts *timers) oneStopped() {
-	if n := ts.dead.Add(1); n >= minSweep && n*2 > ts.size.Load() {
+	if ts.crowded(ts.dead.Add(1)) {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
 		ts.sweep()
 	}
 }
 
-// sweep takes out all timers that have been stopped.
+// crowded reports whether so many stopped timers are more than half of the heap.
+func (ts *timers) crowded(dead int64) bool { return dead >= minSweep && dead*2 > ts.size.Load() }
+
+// sweep takes out all timers that have been stopped. mu is held.
 func (ts *timers) sweep() {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
 	live := ts.heap[:0]
 	for _, s := range ts.heap {
 		if s.t.state.Load() == pending {
