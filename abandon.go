@@ -48,17 +48,20 @@ func Abandon[T any](ctx context.Context, fn func(context.Context) (T, error), di
 		return err
 	}
 	h.ask().apart = true
+	var enrolled *root
 	h.extra.report = func(err error) bool {
 		state.CompareAndSwap(callRunning, callEnded)
 		promise.future.settle(value, err)
+		enrolled.leave()
 		return true
 	}
+	enrolled = enroll(h)
 	g.start(h, mayQueue)
 
 	v, err := promise.Future().Wait(ctx)
 	if cause := causeOf(ctx); cause != nil && err != nil {
 		if state.CompareAndSwap(callRunning, callAbandoned) {
-			h.node.cancel(newCancellation(cause))
+			h.node.cancel(newCancellation(cause, byContext))
 			return zero, cause
 		}
 		v, err = promise.Future().Wait(context.WithoutCancel(ctx)) // it is about to come

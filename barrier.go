@@ -61,7 +61,7 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	b.waiters.push(w)
 	b.mu.Unlock()
 
-	if err := w.wait(ctx, b.why("barrier", "barrier.Wait")); err != nil {
+	if err := w.wait(ctx, b.why(b, "barrier.Wait")); err != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if !w.granted.Load() {
@@ -116,6 +116,16 @@ func (b *Barrier) Broken() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.broken
+}
+
+func (b *Barrier) kind() string { return "barrier" }
+func (b *Barrier) look() look   { return lookAt(b, (*Barrier).observe) }
+
+func (b *Barrier) observe(o *observed) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o.Capacity, o.InUse, o.Closed, o.Unknown = int64(b.parties), int64(b.waiters.len), b.broken, true
+	o.queue(&b.waiters, "barrier.Wait")
 }
 
 // BarrierStatistics is a snapshot of a [Barrier].

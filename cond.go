@@ -44,7 +44,7 @@ func (c *Cond) Wait(ctx context.Context) error {
 	c.mu.Unlock()
 	c.m.Unlock()
 
-	err := w.wait(ctx, c.why("cond", "cond.Wait"))
+	err := w.wait(ctx, c.why(c, "cond.Wait"))
 	if err != nil {
 		c.mu.Lock()
 		if w.granted.Load() {
@@ -101,6 +101,16 @@ func (c *Cond) notify(n int) {
 	for ; n > 0 && c.waiters.head != nil; n-- {
 		c.waiters.pop().grant()
 	}
+}
+
+func (c *Cond) kind() string { return "cond" }
+func (c *Cond) look() look   { return lookAt(c, (*Cond).observe) }
+
+func (c *Cond) observe(o *observed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o.Unknown = true
+	o.queue(&c.waiters, "cond.Wait")
 }
 
 // CondStatistics is a snapshot of a [Cond].

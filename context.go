@@ -2,10 +2,12 @@ package braid
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/braid-go/braid/internal/record"
 	"github.com/braid-go/braid/internal/sched"
 )
 
@@ -45,7 +47,8 @@ type node struct {
 // watch is what a node needs when code outside braid looks at its context.
 type watch struct {
 	done  chan struct{}
-	calls *call // ring of functions to call at cancellation
+	calls *call  // ring of functions to call at cancellation
+	id    uint64 // for the inspector; 0 until it has seen the node
 }
 
 func (n *node) watched() *watch {
@@ -62,6 +65,7 @@ const (
 	kindGroup
 	kindTimeout
 	kindShield
+	kindBookmark // of a walker; see walk.go
 )
 
 // link is where a tree of nodes hangs on a context that is not braid's:
@@ -83,6 +87,12 @@ type cancellation struct {
 	err   error // context.Canceled or context.DeadlineExceeded
 	cause error
 	at    time.Time // the deadline that passed, for a time limit of ours; else zero
+	from  origin
+
+	// For the inspector; 0 without one.
+
+	noted int64   // when, in nanoseconds since epoch
+	pc    uintptr // of the caller of Cancel
 
 	once sync.Once
 	std  context.Context // see stdlib
@@ -98,16 +108,63 @@ func (*scopeEndedError) Error() string { return "braid: the scope of this contex
 // ended marks contexts whose scope is over. It holds no channel, so sharing it between synctest bubbles is harmless.
 var ended = &cancellation{err: context.Canceled, cause: errScopeEnded}
 
-func newCancellation(cause error) *cancellation {
+// origin is what brought a cancellation about.
+type origin uint8
+
+const (
+	byCall origin = iota
+	byFailure
+	byContext
+	byDeadline
+)
+
+var originNames = [...]string{"call", "failure", "context", "deadline"}
+
+func newCancellation(cause error, from origin) *cancellation {
 	if cause == nil {
 		cause = context.Canceled
 	}
-	return &cancellation{err: context.Canceled, cause: cause}
+	rec := &cancellation{err: context.Canceled, cause: cause, from: from}
+	rec.note()
+	return rec
+}
+
+// note notes when and where, if there is an inspector.
+func (c *cancellation) note() {
+	if !record.On {
+		return
+	}
+	c.noted = sinceEpoch(nil)
+	if c.from == byCall {
+		var pc [1]uintptr
+		runtime.Callers(4, pc[:]) // of Cancel's caller
+		c.pc = pc[0]
+	}
+}
+
+// describe says the same to the inspector. c may be nil.
+func (c *cancellation) describe() record.Cancel {
+	if c == nil || c == ended {
+		return record.Cancel{}
+	}
+	r := record.Cancel{Cause: c.cause, Record: c, Kind: originNames[c.from], At: time.Duration(c.noted), PC: c.pc}
+	if !c.at.IsZero() {
+		r.At = c.at.Sub(epoch)
+	}
+	switch cause := c.cause.(type) {
+	case *TaskError:
+		r.By = cause.Task
+	case *PanicError:
+		r.By = cause.Task
+	}
+	return r
 }
 
 // fromForeign records the end of a context that is not ours. ctx is done.
 func fromForeign(ctx context.Context) *cancellation {
-	return &cancellation{err: ctx.Err(), cause: context.Cause(ctx)}
+	rec := &cancellation{err: ctx.Err(), cause: context.Cause(ctx), from: byContext}
+	rec.note()
+	return rec
 }
 
 // stdlib returns a standard context that is cancelled with the same cause.

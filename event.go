@@ -63,7 +63,7 @@ func (e *Event) Wait(ctx context.Context) error {
 	w := newWaiter(ctx)
 	e.waiters.push(w)
 	e.mu.Unlock()
-	err := w.wait(ctx, e.why("event", "event.Wait"))
+	err := w.wait(ctx, e.why(e, "event.Wait"))
 	if err != nil {
 		e.mu.Lock()
 		if !w.granted.Load() {
@@ -85,8 +85,18 @@ func (e *Event) waitAnyway(ctx context.Context) {
 	w := newWaiter(ctx)
 	e.waiters.push(w)
 	e.mu.Unlock()
-	w.waitGranted(e.why("event", "event.Wait"))
+	w.waitGranted(e.why(e, "event.Wait"))
 	w.release()
+}
+
+func (e *Event) kind() string { return "event" }
+func (e *Event) look() look   { return lookAt(e, (*Event).observe) }
+
+func (e *Event) observe(o *observed) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	o.queue(&e.waiters, "event.Wait")
+	o.Unknown = true
 }
 
 // EventStatistics is a snapshot of an event.

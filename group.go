@@ -26,15 +26,16 @@ type Group struct {
 
 	// Guarded by node.mu, as is all that follows.
 
-	live    int         // members that have not ended, the body included
-	running int         // tasks that hold a slot
-	closed  bool        // Run has returned
-	body    bool        // the body has not returned
-	root    bool        // Run made the task that runs the body; written once
-	nobodys bool        // made by Abandon, and joined by no Run; written once
-	joiner  *waiter     // Run, once it waits for live to become 0
-	stuck   *StuckError // set when the grace is over
-	timer   sched.Timer // of the grace
+	live     int         // members that have not ended, the body included
+	running  int         // tasks that hold a slot
+	closed   bool        // Run has returned
+	body     bool        // the body has not returned
+	root     bool        // Run made the task that runs the body; written once
+	enrolled *root       // that task's place among all roots; written once
+	nobodys  bool        // made by Abandon, and joined by no Run; written once
+	joiner   *waiter     // Run, once it waits for live to become 0
+	stuck    *StuckError // set when the grace is over
+	timer    sched.Timer // of the grace
 
 	// ready is the FIFO of tasks that have been admitted and that no goroutine has taken yet.
 	// starting says that a worker has been started and has not taken a task yet. See worker.
@@ -217,7 +218,7 @@ func (g *Group) admit(ctx context.Context, h *Handle) error {
 	case spawned:
 	}
 	if h.State() == Queued {
-		err := w.wait(ctx, &sched.Wait{Op: "group.GoWait", Object: &sched.Object{Kind: "group", Name: g.Path()}})
+		err := w.wait(ctx, &sched.Wait{Op: "group.GoWait", Object: &sched.Object{Kind: "group", Name: g.Path(), Of: g}})
 		if err != nil && g.withdraw(h, false) {
 			return err
 		}
@@ -236,7 +237,7 @@ func (g *Group) admit(ctx context.Context, h *Handle) error {
 // Cancel does not wait; Run does.
 func (g *Group) Cancel(cause error) {
 	sched.Point(g.node.link.sched, "group.Cancel", g)
-	g.cancel(newCancellation(cause))
+	g.cancel(newCancellation(cause, byCall))
 }
 
 // cancel ends the scope from inside.

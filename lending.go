@@ -163,7 +163,7 @@ func (g *Group) restore(ctx context.Context, lender *Handle) {
 	g.enreturn(l)
 	g.refill()
 	g.dispatch()
-	_ = w.wait(ctx, &sched.Wait{Op: "group.Slot", Object: &sched.Object{Kind: "group", Name: g.Path()}})
+	_ = w.wait(ctx, &sched.Wait{Op: "group.Slot", Object: &sched.Object{Kind: "group", Name: g.Path(), Of: g}})
 	g.node.mu.Lock()
 	if !w.granted.Load() {
 		g.unreturn(l)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+
+	"github.com/braid-go/braid/internal/record"
 )
 
 // Limiter bounds how many borrowers hold a token at a time, and knows who they are. A borrower holds at most one token.
@@ -90,7 +92,7 @@ func (l *Limiter) acquire(ctx context.Context, b any) error {
 	l.borrowers[b] = false
 	l.mu.Unlock()
 
-	err := w.wait(ctx, l.why("limiter", "limiter.Acquire"))
+	err := w.wait(ctx, l.why(l, "limiter.Acquire"))
 	if err != nil {
 		l.mu.Lock()
 		if w.granted.Load() {
@@ -179,6 +181,36 @@ func (l *Limiter) SetTotal(n int) {
 	defer l.mu.Unlock()
 	l.total = n
 	l.hand()
+}
+
+func (l *Limiter) kind() string { return "limiter" }
+func (l *Limiter) look() look   { return lookAt(l, (*Limiter).observe) }
+
+func (l *Limiter) observe(o *observed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o.Capacity, o.InUse = int64(l.total), int64(l.lent)
+	for b, holds := range l.borrowers {
+		if !holds {
+			continue
+		}
+		if len(o.holders) == record.MaxListed {
+			o.Unknown = true
+			break
+		}
+		switch b := b.(type) {
+		case *Handle:
+			o.holder(b, 1, "")
+		case *offloadToken:
+			o.holder(b.task, 1, "")
+		default:
+			o.holder(nil, 1, "")
+		}
+	}
+	o.queue(&l.queue, "limiter.Acquire")
+	for i := range o.waiters {
+		o.waiters[i].amount = 1
+	}
 }
 
 // LimiterStatistics is a snapshot of a limiter.

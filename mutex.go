@@ -35,7 +35,7 @@ func (m *Mutex) Lock(ctx context.Context) error {
 	if me != nil && m.owner.Load() == me {
 		return ErrSelfDeadlock
 	}
-	if err := m.permits.acquire(ctx, 1, 1, &m.resource, "mutex", "mutex.Lock"); err != nil {
+	if err := m.permits.acquire(ctx, 1, 1, m, "mutex.Lock"); err != nil {
 		return err
 	}
 	m.owner.Store(me)
@@ -44,7 +44,7 @@ func (m *Mutex) Lock(ctx context.Context) error {
 
 // relock locks m whatever happens to ctx, for a Cond.
 func (m *Mutex) relock(ctx context.Context) {
-	m.permits.acquireAnyway(ctx, 1, 1, &m.resource, "mutex", "mutex.Lock")
+	m.permits.acquireAnyway(ctx, 1, 1, m, "mutex.Lock")
 	m.owner.Store(Current(ctx))
 }
 
@@ -70,6 +70,20 @@ func (m *Mutex) Unlock() {
 	if !m.permits.release(1, 1) {
 		panic("braid: Mutex.Unlock twice at the same time for one Lock")
 	}
+}
+
+func (m *Mutex) noted() bool  { return false } // the owner is known
+func (m *Mutex) kind() string { return "mutex" }
+func (m *Mutex) look() look   { return lookAt(m, (*Mutex).observe) }
+
+func (m *Mutex) observe(o *observed) {
+	m.permits.mu.Lock()
+	defer m.permits.mu.Unlock()
+	o.Capacity, o.InUse = 1, m.permits.inUse()
+	if o.InUse > 0 {
+		o.holder(m.owner.Load(), 1, "")
+	}
+	o.queue(&m.permits.waiters, "mutex.Lock")
 }
 
 // MutexStatistics is a snapshot of a [Mutex].

@@ -54,7 +54,7 @@ func (o *OnceValue[T]) Get(ctx context.Context) (T, error) {
 		w := newWaiter(ctx)
 		o.waiters.push(w)
 		o.mu.Unlock()
-		err := w.wait(ctx, o.why("once", "once.Get"))
+		err := w.wait(ctx, o.why(o, "once.Get"))
 		o.mu.Lock()
 		if err != nil {
 			if !w.granted.Load() {
@@ -118,6 +118,20 @@ func (o *OnceValue[T]) next() {
 		return
 	}
 	o.running = false
+}
+
+func (o *OnceValue[T]) kind() string { return "once" }
+func (o *OnceValue[T]) look() look   { return lookAt(o, (*OnceValue[T]).observe) }
+
+func (o *OnceValue[T]) observe(seen *observed) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen.Capacity, seen.Closed = 1, o.done
+	if o.running {
+		seen.InUse = 1
+		seen.holder(o.runner, 1, "")
+	}
+	seen.queue(&o.waiters, "once.Get")
 }
 
 // OnceValueStatistics is a snapshot of a [OnceValue].

@@ -16,6 +16,7 @@ type permits struct {
 	state   atomic.Int64
 	mu      lock
 	waiters waitList // guarded by mu
+	ledger  *ledger  // guarded by mu: who holds them; nil unless that is noted
 }
 
 const queueing = 1 << 62
@@ -34,16 +35,19 @@ func (p *permits) try(n, size int64) bool {
 }
 
 // acquire takes n units, waiting for them if need be. n is at most size.
-func (p *permits) acquire(ctx context.Context, n, size int64, r *resource, kind, op string) error {
-	w := p.take(ctx, n, size)
+func (p *permits) acquire(ctx context.Context, n, size int64, of primitive, op string) error {
+	w := p.take(ctx, n, size, of.noted())
 	if w == nil {
 		return nil
 	}
-	err := w.wait(ctx, r.why(kind, op))
+	err := w.wait(ctx, of.base().why(of, op))
 	if err != nil {
 		p.mu.Lock()
 		if w.granted.Load() {
 			p.forgo(n) // granted in the same moment: pass it on
+			if p.ledger != nil {
+				p.ledger.forgo(w.home, n)
+			}
 		} else {
 			p.waiters.remove(w)
 		}
@@ -56,20 +60,59 @@ func (p *permits) acquire(ctx context.Context, n, size int64, r *resource, kind,
 }
 
 // acquireAnyway is acquire that does not end with ctx.
-func (p *permits) acquireAnyway(ctx context.Context, n, size int64, r *resource, kind, op string) {
-	if w := p.take(ctx, n, size); w != nil {
-		w.waitGranted(r.why(kind, op))
+func (p *permits) acquireAnyway(ctx context.Context, n, size int64, of primitive, op string) {
+	if w := p.take(ctx, n, size, of.noted()); w != nil {
+		w.waitGranted(of.base().why(of, op))
 		w.release()
 	}
 }
 
+// tryNoted is try if it is noted who holds what. The taker is not known.
+func (p *permits) tryNoted(n, size int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.try(n, size) {
+		return false
+	}
+	p.note(nil, n)
+	return true
+}
+
+// note notes that h has been given n. mu is held.
+func (p *permits) note(h *Handle, n int64) {
+	if p.ledger == nil {
+		p.ledger = &ledger{}
+	}
+	p.ledger.took(h, n, p.inUse())
+}
+
+// releaseNoted is release if it is noted who holds what.
+func (p *permits) releaseNoted(n, size int64) bool {
+	p.mu.Lock()
+	if p.inUse() < n {
+		p.mu.Unlock()
+		return false
+	}
+	if p.ledger != nil {
+		p.ledger.gave(n, p.inUse())
+	}
+	p.add(-n)
+	wake := p.hand(size)
+	p.mu.Unlock()
+	wake.unpark()
+	return true
+}
+
 // take takes n units, or joins the queue and returns the waiter.
-func (p *permits) take(ctx context.Context, n, size int64) *waiter {
-	if p.try(n, size) {
+func (p *permits) take(ctx context.Context, n, size int64, noted bool) *waiter {
+	if !noted && p.try(n, size) {
 		return nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if noted && p.ledger == nil {
+		p.ledger = &ledger{}
+	}
 	for {
 		s := p.state.Load()
 		if s&queueing != 0 {
@@ -77,6 +120,9 @@ func (p *permits) take(ctx context.Context, n, size int64) *waiter {
 		}
 		if n <= size-s {
 			if p.state.CompareAndSwap(s, s+n) {
+				if noted {
+					p.note(Current(ctx), n)
+				}
 				return nil
 			}
 		} else if p.state.CompareAndSwap(s, s|queueing) {
@@ -122,6 +168,9 @@ func (p *permits) hand(size int64) (wake *waiter) {
 	for w := p.waiters.head; w != nil && p.inUse()+w.n <= size; w = p.waiters.head {
 		p.waiters.remove(w)
 		p.add(w.n)
+		if p.ledger != nil {
+			p.note(w.home, w.n)
+		}
 		wake.unpark()
 		w.granted.Store(true)
 		wake = w

@@ -114,7 +114,7 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		defer g.restore(ctx, lender)
 	}
 	defer w.release()
-	if err := w.wait(ctx, f.why("future", "future.Wait")); err != nil {
+	if err := w.wait(ctx, f.why(f, "future.Wait")); err != nil {
 		f.mu.Lock()
 		if !w.granted.Load() {
 			f.waiters.remove(w)
@@ -123,6 +123,16 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		return zero, err
 	}
 	return f.value, f.err
+}
+
+func (f *Future[T]) kind() string { return "future" }
+func (f *Future[T]) look() look   { return lookAt(f, (*Future[T]).observe) }
+
+func (f *Future[T]) observe(o *observed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o.task, o.Closed, o.Unknown = f.task, f.settled, f.task == nil
+	o.queue(&f.waiters, "future.Wait")
 }
 
 // Done returns a channel that is closed when the future is settled.

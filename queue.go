@@ -6,6 +6,8 @@ import (
 	"iter"
 	"math"
 	"sync"
+
+	"github.com/braid-go/braid/internal/record"
 )
 
 // Unbounded is a capacity that is never reached. A queue of it grows with whatever is put in;
@@ -43,6 +45,7 @@ type Queue[T any] struct {
 	producers  int
 	down       bool
 	downNow    bool
+	users      *queueUsers // nil unless it is noted who uses the queue
 
 	spare sync.Pool // of *pend[T]; not guarded
 }
@@ -89,13 +92,16 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 		q.mu.Unlock()
 		return ErrShutdown
 	}
+	if q.noted() {
+		q.use().put.add(ctx)
+	}
 	if wake, ok := q.accept(v); ok {
 		q.mu.Unlock()
 		wake.unpark()
 		return nil
 	}
 	p := q.park(ctx, &q.putters, v)
-	err := p.w.wait(ctx, q.why("queue", "queue.Put"))
+	err := p.w.wait(ctx, q.why(q, "queue.Put"))
 	served := q.unpark(&q.putters, p, err)
 	q.free(p)
 	switch {
@@ -148,6 +154,9 @@ func (q *Queue[T]) TryPut(v T) bool {
 		q.mu.Unlock()
 		return false
 	}
+	if q.noted() {
+		q.use().put.unknown = true
+	}
 	wake, ok := q.accept(v)
 	q.mu.Unlock()
 	wake.unpark()
@@ -199,6 +208,9 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 		return zero, err
 	}
 	q.mu.Lock()
+	if q.noted() {
+		q.use().get.add(ctx)
+	}
 	if v, wake, ok := q.take(); ok {
 		q.mu.Unlock()
 		wake.unpark()
@@ -209,7 +221,7 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 		return zero, ErrShutdown
 	}
 	g := q.park(ctx, &q.getters, zero)
-	err := g.w.wait(ctx, q.why("queue", "queue.Get"))
+	err := g.w.wait(ctx, q.why(q, "queue.Get"))
 	served := q.unpark(&q.getters, g, err)
 	v, rank := g.item, g.rank
 	q.free(g)
@@ -227,6 +239,9 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 func (q *Queue[T]) TryGet() (T, bool) {
 	q.point("queue.TryGet")
 	q.mu.Lock()
+	if q.noted() {
+		q.use().get.unknown = true
+	}
 	v, wake, ok := q.take()
 	q.mu.Unlock()
 	wake.unpark()
@@ -324,7 +339,7 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 	w := newWaiter(ctx)
 	q.joiners.push(w)
 	q.mu.Unlock()
-	err := w.wait(ctx, q.why("queue", "queue.Join"))
+	err := w.wait(ctx, q.why(q, "queue.Join"))
 	if err != nil {
 		q.mu.Lock()
 		if !w.granted.Load() {
@@ -383,6 +398,44 @@ func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
 			}
 		}
 	}
+}
+
+// use returns where it is noted who uses the queue. mu is held.
+func (q *Queue[T]) use() *queueUsers {
+	if q.users == nil {
+		q.users = &queueUsers{}
+		if q.accepted > 0 || q.getters.len > 0 || q.putters.len > 0 { // who came before is not known
+			q.users.put.unknown, q.users.get.unknown = true, true
+		}
+	}
+	return q.users
+}
+
+func (q *Queue[T]) kind() string { return "queue" }
+func (q *Queue[T]) look() look   { return lookAt(q, (*Queue[T]).observe) }
+
+func (q *Queue[T]) observe(o *observed) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	o.InUse, o.Closed = int64(q.items.len()), q.down
+	if q.capacity != Unbounded {
+		o.Capacity = int64(q.capacity)
+	}
+	o.attr("unfinished", q.unfinished)
+	o.attr("accepted", int(q.accepted))
+	o.attr("getting", q.getters.len)
+	o.attr("putting", q.putters.len)
+	o.attr("joining", q.joiners.len)
+	o.attr("producers", q.producers)
+	q.users.observe(o)
+	for g := q.getters.head; g != nil && len(o.waiters) < record.MaxListed; g = g.next {
+		o.waiters = append(o.waiters, awaiting{g.w.home, "queue.Get", 1})
+	}
+	for p := q.putters.head; p != nil && len(o.waiters) < record.MaxListed; p = p.next {
+		o.waiters = append(o.waiters, awaiting{p.w.home, "queue.Put", 1})
+	}
+	o.Waiting = q.getters.len + q.putters.len
+	o.queue(&q.joiners, "queue.Join")
 }
 
 // QueueStatistics is a snapshot of a queue.

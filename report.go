@@ -41,14 +41,19 @@ func (n *node) scope() *Group {
 	for ; n != nil; n = n.up {
 		switch n.kind {
 		case kindGroup:
-			return (*Group)(unsafe.Pointer(n)) //nolint:gosec // a group's node is its first field; a pointer back would cost every task 8 bytes
+			return groupOf(n)
 		case kindTask:
 			return n.task.group
-		case kindTimeout, kindShield:
+		case kindTimeout, kindShield, kindBookmark:
 		}
 	}
 	return nil
 }
 
-// A Group begins with its node; see scope.
+// groupOf returns the group that n, of kindGroup, is the node of.
+func groupOf(n *node) *Group {
+	return (*Group)(unsafe.Pointer(n)) //nolint:gosec // a group's node is its first field; a pointer back would cost every task 8 bytes
+}
+
+// A Group begins with its node; see groupOf.
 var _ [0]struct{} = [unsafe.Offsetof(Group{}.node)]struct{}{}

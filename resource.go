@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/braid-go/braid/internal/record"
 	"github.com/braid-go/braid/internal/sched"
 )
 
@@ -14,7 +15,10 @@ type resource struct {
 	name  atomic.Pointer[string]
 	obj   atomic.Pointer[sched.Object]
 	last  atomic.Pointer[sched.Wait] // the wait record used last, to be used again
+	note  atomic.Bool                // see noted
 }
+
+func (r *resource) base() *resource { return r }
 
 // SetName names the object for tools and error texts. Call it before the object is shared.
 func (r *resource) SetName(name string) { r.name.Store(&name) }
@@ -52,6 +56,22 @@ func (r *resource) bind(s sched.Scheduler) {
 	}
 }
 
+// noted reports whether it is noted who uses the resource; see package record. Once it is, it stays so:
+// an account with gaps would be wrong without looking so.
+func (r *resource) noted() bool {
+	if !record.On {
+		return false
+	}
+	if r.note.Load() {
+		return true
+	}
+	if record.Level.Load() < record.All && r.name.Load() == nil {
+		return false
+	}
+	r.note.Store(true)
+	return true
+}
+
 // point begins an operation that has no ctx.
 func (r *resource) point(op string) {
 	if s := r.sched.Load(); s != nil {
@@ -61,24 +81,27 @@ func (r *resource) point(op string) {
 
 var lastObject atomic.Uint64
 
-// object names the resource in wait records. It is made when somebody first waits.
-func (r *resource) object(kind string) *sched.Object {
+// object names the resource, which is p's, in wait records. It is made when somebody first waits.
+func (r *resource) object(p primitive) *sched.Object {
 	if o := r.obj.Load(); o != nil {
 		return o
 	}
-	o := &sched.Object{Kind: kind, Name: r.Name(), ID: lastObject.Add(1)}
+	o := &sched.Object{Kind: p.kind(), Name: r.Name(), ID: lastObject.Add(1)}
+	if record.On {
+		o.Of = p.look()
+	}
 	if !r.obj.CompareAndSwap(nil, o) {
 		return r.obj.Load()
 	}
 	return o
 }
 
-// why says what a call that is about to park waits for.
-func (r *resource) why(kind, op string) *sched.Wait {
+// why says what a call of p that is about to park waits for.
+func (r *resource) why(p primitive, op string) *sched.Wait {
 	if w := r.last.Load(); w != nil && w.Op == op {
 		return w
 	}
-	w := &sched.Wait{Op: op, Object: r.object(kind)}
+	w := &sched.Wait{Op: op, Object: r.object(p), Static: true}
 	r.last.Store(w)
 	return w
 }

@@ -76,7 +76,7 @@ func (g *Group) open(ctx context.Context, entry uintptr) {
 		owner.node.attach(ctx, owner)
 		owner.state.Store(uint32(Running))
 		owner.start.Store(sinceEpoch(owner.node.link.sched))
-		g.root = true
+		g.root, g.enrolled = true, enroll(owner)
 		ctx = &owner.node
 	}
 	g.node.kind = kindGroup
@@ -113,7 +113,7 @@ func (g *Group) join() {
 		w := newWaiter(&g.node)
 		g.joiner = w
 		g.node.mu.Unlock()
-		w.waitGranted(&sched.Wait{Op: "run.Join", Object: &sched.Object{Kind: "group", Name: g.name}})
+		w.waitGranted(&sched.Wait{Op: "run.Join", Object: &sched.Object{Kind: "group", Name: g.name, Of: g}})
 		w.release()
 		g.node.mu.Lock()
 	}
@@ -182,6 +182,7 @@ func (g *Group) conclude(s State, err error) {
 func (g *Group) end() {
 	g.node.detach()
 	if g.root {
+		g.enrolled.leave()
 		owner := g.node.task
 		owner.node.detach()
 		owner.settle(g.ending)

@@ -3,6 +3,8 @@ package braid
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/braid-go/braid/internal/record"
 )
 
 // RWMutex is a lock for any number of readers or one writer, first come, first served:
@@ -44,25 +46,25 @@ func (m *RWMutex) lock(ctx context.Context, n int64, op string) error {
 	if err := m.enter(ctx, op); err != nil {
 		return err
 	}
-	if m.permits.try(n, allReaders) {
+	if !m.noted() && m.permits.try(n, allReaders) {
 		return nil
 	}
 	if me := Current(ctx); me != nil && m.owner.Load() == me {
 		return ErrSelfDeadlock
 	}
-	return m.permits.acquire(ctx, n, allReaders, &m.resource, "rwmutex", op)
+	return m.permits.acquire(ctx, n, allReaders, m, op)
 }
 
 // TryLock locks m for writing if it is free and nobody waits, and reports whether it did. It never blocks.
 func (m *RWMutex) TryLock() bool {
 	m.point("rwmutex.TryLock")
-	return m.permits.try(allReaders, allReaders)
+	return m.try(allReaders)
 }
 
 // TryRLock locks m for reading if no writer holds it or waits, and reports whether it did. It never blocks.
 func (m *RWMutex) TryRLock() bool {
 	m.point("rwmutex.TryRLock")
-	return m.permits.try(1, allReaders)
+	return m.try(1)
 }
 
 // Unlock ends a write lock. It panics if m is not locked for writing.
@@ -72,15 +74,51 @@ func (m *RWMutex) Unlock() {
 		panic("braid: RWMutex.Unlock of a mutex that is not locked for writing: each Unlock must follow a Lock that returned nil")
 	}
 	m.owner.Store(nil)
-	m.permits.release(allReaders, allReaders)
+	m.release(allReaders)
 }
 
 // RUnlock ends a read lock. It panics if m is not locked for reading.
 func (m *RWMutex) RUnlock() {
 	m.point("rwmutex.RUnlock")
-	if n := m.permits.inUse(); n == 0 || n >= allReaders || !m.permits.release(1, allReaders) {
+	if n := m.permits.inUse(); n == 0 || n >= allReaders || !m.release(1) {
 		panic("braid: RWMutex.RUnlock of a mutex that is not locked for reading: each RUnlock must follow an RLock that returned nil")
 	}
+}
+
+func (m *RWMutex) try(n int64) bool {
+	if m.noted() {
+		return m.permits.tryNoted(n, allReaders)
+	}
+	return m.permits.try(n, allReaders)
+}
+
+func (m *RWMutex) release(n int64) bool {
+	if m.noted() {
+		return m.permits.releaseNoted(n, allReaders)
+	}
+	return m.permits.release(n, allReaders)
+}
+
+func (m *RWMutex) kind() string { return "rwmutex" }
+func (m *RWMutex) look() look   { return lookAt(m, (*RWMutex).observe) }
+
+func (m *RWMutex) observe(o *observed) {
+	m.permits.mu.Lock()
+	defer m.permits.mu.Unlock()
+	o.Capacity, o.InUse = allReaders, m.permits.inUse()
+	if o.InUse >= allReaders {
+		o.holder(m.owner.Load(), allReaders, "write")
+	} else {
+		m.permits.ledger.observe(o, o.InUse, "read")
+	}
+	for w := m.permits.waiters.head; w != nil && len(o.waiters) < record.MaxListed; w = w.next {
+		op := "rwmutex.RLock"
+		if w.n == allReaders {
+			op = "rwmutex.Lock"
+		}
+		o.waiters = append(o.waiters, awaiting{w.home, op, w.n})
+	}
+	o.Waiting = m.permits.waiters.len
 }
 
 // RWMutexStatistics is a snapshot of an [RWMutex].

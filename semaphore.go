@@ -37,13 +37,16 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 	if s.check("Acquire", n); n > s.size {
 		return fmt.Errorf("braid: Semaphore.Acquire(%d) on a semaphore of %d permits could never succeed", n, s.size)
 	}
-	return s.permits.acquire(ctx, n, s.size, &s.resource, "semaphore", "semaphore.Acquire")
+	return s.permits.acquire(ctx, n, s.size, s, "semaphore.Acquire")
 }
 
 // TryAcquire takes n permits if they are free and nobody waits, and reports whether it did. It never blocks.
 func (s *Semaphore) TryAcquire(n int64) bool {
 	s.point("semaphore.TryAcquire")
 	s.check("TryAcquire", n)
+	if s.noted() {
+		return s.permits.tryNoted(n, s.size)
+	}
 	return s.permits.try(n, s.size)
 }
 
@@ -51,9 +54,27 @@ func (s *Semaphore) TryAcquire(n int64) bool {
 func (s *Semaphore) Release(n int64) {
 	s.point("semaphore.Release")
 	s.check("Release", n)
-	if !s.permits.release(n, s.size) {
+	if !s.release(n) {
 		panic(fmt.Sprintf("braid: Semaphore.Release(%d) with only %d of %d permits held: each Release must follow an Acquire of the same weight that succeeded", n, s.permits.inUse(), s.size))
 	}
+}
+
+func (s *Semaphore) release(n int64) bool {
+	if s.noted() {
+		return s.permits.releaseNoted(n, s.size)
+	}
+	return s.permits.release(n, s.size)
+}
+
+func (s *Semaphore) kind() string { return "semaphore" }
+func (s *Semaphore) look() look   { return lookAt(s, (*Semaphore).observe) }
+
+func (s *Semaphore) observe(o *observed) {
+	s.permits.mu.Lock()
+	defer s.permits.mu.Unlock()
+	o.Capacity, o.InUse = s.size, s.permits.inUse()
+	s.permits.ledger.observe(o, o.InUse, "")
+	o.queue(&s.permits.waiters, "semaphore.Acquire")
 }
 
 func (s *Semaphore) check(op string, n int64) {

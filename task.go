@@ -177,7 +177,7 @@ func (h *Handle) Waiting() string {
 	if w == nil {
 		return ""
 	}
-	why := w.parker.Why.Load()
+	why := w.parker.Waiting()
 	if why == nil {
 		return ""
 	}
@@ -204,7 +204,7 @@ func (h *Handle) Cancel(cause error) {
 	if h.group != nil && h.group.withdraw(h, true) {
 		return
 	}
-	h.node.end(newCancellation(cause))
+	h.node.end(newCancellation(cause, byCall))
 }
 
 // Done returns a channel that is closed when the task has ended.

@@ -124,7 +124,7 @@ func (s *timeScope) arm(d time.Duration, at time.Time) {
 	if s.link.limit.IsZero() || s.when.Before(s.link.limit) {
 		s.own(func(l *link) { l.limit = s.when })
 	}
-	s.rec = &cancellation{err: context.DeadlineExceeded, cause: &TimeoutError{Op: s.op, After: s.after, task: s.task}, at: s.when}
+	s.rec = &cancellation{err: context.DeadlineExceeded, cause: &TimeoutError{Op: s.op, After: s.after, task: s.task}, at: s.when, from: byDeadline}
 	s.timer = sched.After(sc, d, func() { s.end(s.rec) })
 }
 

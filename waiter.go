@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/braid-go/braid/internal/record"
 	"github.com/braid-go/braid/internal/sched"
 )
 
@@ -16,6 +17,7 @@ import (
 type waiter struct {
 	parker     sched.Parker
 	granted    atomic.Bool
+	turn       uint32 // twice the number of its waits
 	prev, next *waiter
 	n          int64   // what is asked for, in the primitive's own unit
 	home       *Handle // the task that lent this waiter; nil for one that was allocated
@@ -71,15 +73,28 @@ func (w *waiter) unpark() {
 // wait parks until w is granted or ctx ends, and returns the cause if ctx has ended, granted or not.
 // why is shown to tools meanwhile.
 func (w *waiter) wait(ctx context.Context, why *sched.Wait) error {
-	w.parker.Why.Store(why)
-	var err error
-	if n, exact := resolve(ctx); n != nil && (exact || follows(ctx, n)) { // no call in between: each is stack of a waiting task
-		err = w.waitNode(n)
-	} else {
-		err = w.waitForeign(ctx)
+	n, exact := resolve(ctx)
+	if n != nil && (exact || follows(ctx, n)) { // no call in between: each is stack of a waiting task
+		w.announce(why, 0)
+		err := w.waitNode(n)
+		w.withdraw(why)
+		return err
 	}
-	w.parker.Why.Store(nil)
+	w.announce(why, record.Foreign)
+	err := w.waitForeign(ctx)
+	w.withdraw(why)
 	return err
+}
+
+// announce says what the wait that is about to begin is for. As a rule it is the same as the last time, and stays written there.
+func (w *waiter) announce(why *sched.Wait, foreign int64) {
+	if record.On {
+		w.turn += 2
+		w.parker.Stamp.Store(record.Tick.Load() | int64(w.turn&(1<<record.StampShift-1)) | foreign)
+	}
+	if w.parker.Why.Load() != why {
+		w.parker.Why.Store(why)
+	}
 }
 
 func (w *waiter) waitForeign(ctx context.Context) error {
@@ -119,13 +134,20 @@ func (w *waiter) waitNode(n *node) error {
 	return nil
 }
 
+// withdraw is called when the wait is over.
+func (w *waiter) withdraw(why *sched.Wait) {
+	if !why.Static {
+		w.parker.Why.Store(nil)
+	}
+}
+
 // waitGranted parks until w is granted, whatever happens to ctx.
 func (w *waiter) waitGranted(why *sched.Wait) {
-	w.parker.Why.Store(why)
+	w.announce(why, 0)
 	for !w.granted.Load() {
 		sched.Park(&w.parker, nil)
 	}
-	w.parker.Why.Store(nil)
+	w.withdraw(why)
 }
 
 // waitList is a FIFO of waiters. The zero value is empty. Its owner's lock guards it.

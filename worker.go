@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/braid-go/braid/internal/record"
 	"github.com/braid-go/braid/internal/sched"
 )
 
@@ -101,15 +102,50 @@ func (g *Group) run(h *Handle) (locked bool) {
 	if h.start.Load() == 0 {
 		h.start.Store(sinceEpoch(g.node.link.sched))
 	}
-	s := h.returned(h.fn(&h.node))
+	s := h.returned(h.call())
 	returned = true // not before: methods of the error have been called, which are the user's too
 	g.retire(h, s)
 	return true
 }
 
+// call runs the function of h.
+func (h *Handle) call() error {
+	if record.On && record.Around.Load() != nil {
+		return h.callAround()
+	}
+	return h.fn(&h.node)
+}
+
+// callAround is call with what the inspector wants done around it, which may change the goroutine and must put it right again.
+//
+//go:noinline
+func (h *Handle) callAround() error {
+	if around := record.Around.Load(); around != nil {
+		end := (*around)(&h.node, h.name, h.node.index, h.entry)
+		defer end()
+	}
+	return h.fn(&h.node)
+}
+
+// tell tells the inspector that h has ended, if it wants to know.
+func (h *Handle) tell(s State) {
+	if record.Level.Load() < record.All {
+		return
+	}
+	if hear := record.Ended.Load(); hear != nil {
+		(*hear)(record.End{
+			Name: h.name, Index: h.node.index, Entry: h.entry, Group: h.group.name,
+			Started: h.start.Load(), State: uint32(s), Err: h.err,
+		})
+	}
+}
+
 // retire publishes the end of h and takes it out of the group, both under node.mu, which stays locked:
 // who waits for h finds its slot free, and who waits for the group finds h ended.
 func (g *Group) retire(h *Handle, s State) {
+	if record.On {
+		h.tell(s)
+	}
 	h.fn = nil             // what it refers to may go, however long the handle stays
 	_ = h.node.cancelled() // perhaps from outside, and not heard of until now
 	g.node.mu.Lock()
@@ -189,7 +225,7 @@ func (g *Group) fail(err error) {
 		g.errs = append(g.errs, err)
 	}
 	if !g.keepGoing {
-		rec = g.claim(newCancellation(err)) // under the same lock: the first failure is the cause
+		rec = g.claim(newCancellation(err, byFailure)) // under the same lock: the first failure is the cause
 	}
 	g.node.mu.Unlock()
 	if rec != nil {
@@ -226,7 +262,7 @@ func (g *Group) failPanic(pe *PanicError) {
 	} else {
 		g.panics = append(g.panics, pe)
 	}
-	rec := g.claim(newCancellation(pe))
+	rec := g.claim(newCancellation(pe, byFailure))
 	g.node.mu.Unlock()
 	g.node.cancel(rec)
 }

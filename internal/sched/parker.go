@@ -22,8 +22,10 @@ const (
 //
 // The zero value is a place for goroutines.
 type Parker struct {
-	// Why is what the parked call waits for, nil while nobody is parked.
+	// Why is what the parked call waits for. It may stay when the wait is over; see Waiting.
 	Why atomic.Pointer[Wait]
+	// Stamp tells one wait from the next, and when it began, for inspectors; see package record.
+	Stamp atomic.Int64
 
 	more  atomic.Pointer[more] // what few places need; nil for most
 	gate  sync.WaitGroup       // where goroutines park; see goroutine.go
@@ -52,6 +54,14 @@ func (p *Parker) Sched() Scheduler {
 		return m.sched
 	}
 	return nil
+}
+
+// Waiting returns what the parked call waits for, or nil if nobody is parked.
+func (p *Parker) Waiting() *Wait {
+	if s := p.state.Load(); s == idle || s == permit {
+		return nil
+	}
+	return p.Why.Load()
 }
 
 // Block announces, for a scheduler that p is bound to, that the caller is about to stop running and can be found as slot.

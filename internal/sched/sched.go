@@ -76,6 +76,7 @@ type Timer interface {
 type Wait struct {
 	Op     string  // such as "queue.Get"
 	Object *Object // nil for waits on no object, such as a sleep
+	Static bool    // keeps nothing alive, so that a task may go on pointing at it
 }
 
 // Object names a primitive without keeping it alive:
@@ -85,6 +86,7 @@ type Object struct {
 	Name string // set by the user; may be empty
 	ID   uint64 // unique in the process; 0 for a task
 	Task Task   // the task, if that is what is waited for
+	Of   any    // how package braid finds what this names, for inspectors; nil if there is none
 }
 
 // String says what is waited for, such as "queue.Get jobs".

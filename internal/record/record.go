@@ -1,0 +1,156 @@
+// Package record is what package braid tells the inspector, and the inspector tells it.
+//
+// Package braid must not import package inspect, and a program without an inspector must not pay for one.
+// So this package lies below both: inspect sets On when it is linked into a program, and package braid fills in Source.
+//
+// # What the parts cost
+//
+// On is a plain variable that is written before main begins: testing it costs a load and no fence.
+// While it is set, each wait writes a stamp of its time, the end of an outermost Run unregisters it,
+// and a cancellation notes when and where it came from.
+// What costs more is done only from the level on that asks for it; see [Level].
+package record
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/braid-go/braid/internal/sched"
+)
+
+// On says that an inspector is linked into this program. Package inspect sets it while the program is initialised, and nobody writes it later.
+var On bool
+
+// Levels of attention.
+const (
+	// Named: who holds the permits of a semaphore, and who uses a queue, is noted for those that have a name.
+	Named int32 = iota
+	// All: it is noted for all of them, and the ends of tasks are told to Ended.
+	All
+)
+
+// Level is the level of attention. It means nothing unless On is set.
+var Level atomic.Int32
+
+// Tick is the coarse clock, for stamps: milliseconds since Epoch, shifted left by StampShift. 0 means that nobody keeps it.
+var Tick atomic.Int64
+
+// StampShift is where the time begins in a stamp; below it is the number of the wait, and its lowest bit says [Foreign].
+const StampShift = 21
+
+// Foreign is the bit of a stamp that says that the wait ends with a context that is none of braid's.
+const Foreign = 1
+
+// Epoch is where package braid's times count from. Package braid sets it.
+var Epoch time.Time
+
+// Ended hears of tasks that have ended, at level All, on their goroutine and with no lock held. It must not wait.
+var Ended atomic.Pointer[func(End)]
+
+// Around is called before the function of each task, on its goroutine, and what it returns after it. It must not wait.
+var Around atomic.Pointer[func(ctx context.Context, name string, index int32, entry uintptr) (end func())]
+
+// End is a task that has ended.
+type End struct {
+	Name    string  // as given; or "", and then it is named after its function
+	Index   int32   // 1 + its place among the functions of a combinator
+	Entry   uintptr // of its function
+	Group   string  // the name of its group, as given
+	Started int64   // nanoseconds since Epoch
+	State   uint32  // a braid.State
+	Err     error
+}
+
+// Task is a task that lives.
+type Task struct {
+	Handle            any // a *braid.Handle; not to be kept
+	ID, Parent, Owner uint64
+	Name              string // as given; or ""
+	Index             int32
+	Entry             uintptr
+	Scheduler         sched.Scheduler
+	State             uint32 // a braid.State
+	Started           int64  // nanoseconds since Epoch; 0 if it has not
+	Inline, Slot      bool
+	Deadline          time.Time
+	Cancel            Cancel
+	Why               *sched.Wait // nil if it does not wait
+	Target            uint64      // the task or scope that it waits for, if it is one
+	Stamp             int64       // of its last wait
+}
+
+// Scope is a part of the tree.
+type Scope struct {
+	ID, Parent, Owner      uint64
+	Kind                   string
+	Name                   string
+	Limit, Running, Queued int
+	Live                   int
+	Body                   bool
+	Deadline               time.Time
+	Grace                  time.Duration
+	Failures               int
+	Cancel                 Cancel
+	Parked                 bool // its owner waits under this very scope
+}
+
+// Cancel is a cancellation. Cause is nil if there is none.
+type Cancel struct {
+	Cause  error
+	Record any           // equal for all that ended with the same cancellation
+	Kind   string        // "failure", "call", "deadline", "context"
+	By     string        // path of the task that failed
+	At     time.Duration // since Epoch; 0 if unknown
+	PC     uintptr       // of the call of Cancel
+}
+
+// Resource is the state of a primitive.
+type Resource struct {
+	Capacity, InUse int64
+	Closed          bool
+	Unknown         bool
+	Holders         []Hold
+	Waiters         []Waiter
+	Waiting         int
+	Task            uint64
+	Attrs           map[string]int64
+}
+
+// Hold is one holder. Task is 0 for one that is no task.
+type Hold struct {
+	Task         uint64
+	Name         string
+	Amount       int64
+	Mode         string
+	Maybe, Ended bool
+}
+
+// Waiter is a place in a queue. Task is 0 for code without a task.
+type Waiter struct {
+	Task   uint64
+	Op     string
+	Amount int64
+}
+
+// MaxListed bounds the holders and the waiters that a Resource lists.
+const MaxListed = 64
+
+// Visitor is shown the tree, parents before their children.
+type Visitor interface {
+	Scope(s *Scope)
+	Task(t *Task)
+}
+
+// Source is package braid.
+var Source struct {
+	// Walk shows all tasks that live, and their scopes. It takes the lock of one node at a time, for a bounded number of instructions,
+	// and runs no user code. It is weakly consistent: what lives all the time is shown once.
+	Walk func(Visitor)
+	// Peek looks at what o names. It returns false if that has been collected, or is nothing that can be looked at.
+	Peek func(o *sched.Object) (Resource, bool)
+	// Cancel cancels the task with that id and says whether it lives.
+	Cancel func(id uint64, cause error) bool
+	// NameOf returns the short name of the function at an entry.
+	NameOf func(entry uintptr) string
+}

@@ -1,0 +1,271 @@
+package braid
+
+import (
+	"sync/atomic"
+
+	"github.com/braid-go/braid/internal/record"
+)
+
+// How the inspector reads the tree.
+//
+// It takes the lock of one node at a time and lists at most walkStep children before it lets go, so that no task waits for it
+// for longer than a few microseconds. A bookmark in the ring of children says where to go on: a node of its own kind,
+// which everybody else passes over.
+//
+// Ids are given when the inspector first sees a node, and kept where the node keeps what is for others to know.
+// A program that nobody looks at has none.
+
+const walkStep = 256
+
+var lastID atomic.Uint64
+
+// identify returns the id of the task, giving it one if need be. h may be nil: then it is 0.
+func (h *Handle) identify() uint64 {
+	if h == nil {
+		return 0
+	}
+	return h.node.identify()
+}
+
+func (n *node) identify() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	w := n.watched()
+	if w.id == 0 {
+		w.id = lastID.Add(1)
+	}
+	return w.id
+}
+
+// walk implements record.Source.
+func walk(v record.Visitor) {
+	w := walker{v: v}
+	w.all()
+}
+
+func (w *walker) all() {
+	for _, h := range roots.all() {
+		if g := h.group; g != nil { // left by Abandon
+			w.task(h, g.node.identify(), g.node.task.identify(), false)
+		} else {
+			w.task(h, 0, 0, false)
+		}
+		w.below()
+	}
+}
+
+type walker struct {
+	v     record.Visitor
+	stack []level
+	spare [][]child
+	seen  record.Task
+	scope record.Scope
+}
+
+// level is a node whose children are being shown.
+type level struct {
+	node *node
+	id   uint64 // of the node
+	mark *node  // the bookmark; nil when the last child has been listed
+	list []child
+	next int // in list
+}
+
+type child struct {
+	node *node
+	slot bool
+}
+
+// below shows what is below the nodes on the stack. It does not recurse: a tree may be as deep as the program likes.
+func (w *walker) below() {
+	for len(w.stack) > 0 {
+		l := &w.stack[len(w.stack)-1]
+		if l.next == len(l.list) && !l.more() {
+			w.spare = append(w.spare, l.list[:0])
+			w.stack = w.stack[:len(w.stack)-1]
+			continue
+		}
+		c := l.list[l.next]
+		l.next++
+		w.show(c, l)
+	}
+}
+
+// enter puts n on the stack.
+func (w *walker) enter(n *node, id uint64) {
+	l := level{node: n, id: id}
+	if k := len(w.spare); k > 0 {
+		l.list, w.spare = w.spare[k-1], w.spare[:k-1]
+	}
+	l.start()
+	w.stack = append(w.stack, l)
+}
+
+// start lists the first children.
+func (l *level) start() {
+	l.node.mu.Lock()
+	defer l.node.mu.Unlock()
+	if l.node.kind == kindGroup {
+		g := groupOf(l.node)
+		for c := g.queued.first; c != nil; { // all of them: they have no bookmark, and are not the many as a rule
+			l.list = append(l.list, child{c, false})
+			if c = c.next; c == g.queued.first {
+				break
+			}
+		}
+	}
+	if l.node.first == nil {
+		return
+	}
+	l.mark = &node{kind: kindBookmark, detached: true}
+	l.take(l.node.first)
+}
+
+// more lists the next children, and reports whether there are any.
+func (l *level) more() bool {
+	l.list, l.next = l.list[:0], 0
+	if l.mark == nil {
+		return false
+	}
+	n := l.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	from, first := l.mark.next, n.first
+	n.drop(l.mark)
+	if n.first == nil || from == first && first != l.mark { // nothing is left, or nothing after the bookmark
+		l.mark = nil
+		return false
+	}
+	l.take(from)
+	return len(l.list) > 0 || l.more()
+}
+
+// take lists children from c on, and leaves the bookmark after the last of them if there are more. node.mu is held.
+func (l *level) take(c *node) {
+	for range walkStep {
+		if c.kind != kindBookmark {
+			l.list = append(l.list, child{c, c.slot})
+		}
+		if c.next == l.node.first {
+			l.mark = nil
+			return
+		}
+		c = c.next
+	}
+	l.node.insert(l.mark, c)
+}
+
+// insert puts c into the ring before at, which is not the first. n.mu is held.
+func (n *node) insert(c, at *node) {
+	c.up = n
+	c.prev, c.next = at.prev, at
+	at.prev.next, at.prev = c, c
+}
+
+func (w *walker) show(c child, l *level) {
+	n := c.node
+	if n.kind == kindTask {
+		w.task(n.task, l.id, l.node.task.identify(), c.slot)
+		return
+	}
+	if n.rec.Load() == ended {
+		return // it is over
+	}
+	id := n.identify()
+	s := &w.scope
+	*s = record.Scope{ID: id, Parent: l.id, Owner: n.task.identify(), Deadline: n.link.limit, Cancel: n.rec.Load().describe()}
+	if t := n.task; t != nil {
+		own := t.waiter.Load()
+		s.Parked = own != nil && n.parked.Load() == &own.parker
+	}
+	switch n.kind {
+	case kindGroup:
+		s.Kind = "group"
+		groupOf(n).describe(s)
+	case kindTimeout:
+		s.Kind = "timeout"
+	case kindShield:
+		s.Kind = "shield"
+	case kindTask, kindBookmark:
+	}
+	w.v.Scope(s)
+	w.enter(n, id)
+}
+
+func (g *Group) describe(s *record.Scope) {
+	g.node.mu.Lock()
+	defer g.node.mu.Unlock()
+	s.Name, s.Limit, s.Queued, s.Live, s.Body, s.Grace = g.name, g.limit, g.nqueued, g.live, g.body, g.grace
+	s.Failures = len(g.errs) + len(g.panics)
+	if g.limit > 0 {
+		s.Running = g.running
+	}
+}
+
+// task shows h, a member of the scope parent, which owner runs.
+func (w *walker) task(h *Handle, parent, owner uint64, slot bool) {
+	state := h.State()
+	if state.Ended() {
+		return
+	}
+	id := h.node.identify()
+	t := &w.seen
+	*t = record.Task{
+		Handle: h, ID: id, Parent: parent, Owner: owner,
+		Name: h.name, Index: h.node.index, Entry: h.entry, Scheduler: h.node.link.sched,
+		State: uint32(state), Started: h.start.Load(), Inline: h.node.inline, Slot: slot,
+		Deadline: h.node.link.limit, Cancel: h.node.rec.Load().describe(),
+	}
+	if own := h.waiter.Load(); own != nil {
+		t.Stamp = own.parker.Stamp.Load()
+		if why := own.parker.Waiting(); why != nil && own.parker.Stamp.Load() == t.Stamp {
+			t.Why = why
+			if o := why.Object; o != nil {
+				switch of := o.Of.(type) {
+				case *Group:
+					t.Target = of.node.identify()
+				default:
+					if target, ok := o.Task.(*Handle); ok {
+						t.Target = target.identify()
+					}
+				}
+			}
+		}
+	}
+	w.v.Task(t)
+	w.enter(&h.node, id)
+}
+
+// cancelByID implements record.Source.
+func cancelByID(id uint64, cause error) bool {
+	f := &finder{id: id}
+	w := walker{v: f}
+	w.all()
+	if f.found == nil || f.found.State().Ended() {
+		return false
+	}
+	f.found.Cancel(cause)
+	return true
+}
+
+// finder looks for one task.
+type finder struct {
+	id    uint64
+	found *Handle
+}
+
+func (*finder) Scope(*record.Scope) {}
+
+func (f *finder) Task(t *record.Task) {
+	if t.ID == f.id {
+		f.found = t.Handle.(*Handle) //nolint:forcetypeassert // walk has put it there
+	}
+}
+
+func init() {
+	record.Epoch = epoch
+	record.Source.Walk = walk
+	record.Source.Peek = peek
+	record.Source.Cancel = cancelByID
+	record.Source.NameOf = nameOf
+}
