@@ -218,6 +218,7 @@ func (w *walker) task(h *Handle, parent, owner uint64, slot bool) {
 	}
 	if own := h.waiter.Load(); own != nil {
 		t.Stamp = own.parker.Stamp.Load()
+		t.Parked = h.node.parked.Load() == &own.parker
 		if why := own.parker.Waiting(); why != nil && own.parker.Stamp.Load() == t.Stamp {
 			t.Why = why
 			if o := why.Object; o != nil {

@@ -73,6 +73,7 @@ type Task struct {
 	State             uint32 // a braid.State
 	Started           int64  // nanoseconds since Epoch; 0 if it has not
 	Inline, Slot      bool
+	Parked            bool // it waits under its own context, and not in a scope inside
 	Deadline          time.Time
 	Cancel            Cancel
 	Why               *sched.Wait // nil if it does not wait
