@@ -1,6 +1,7 @@
 package braid
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/braid-go/braid/internal/record"
@@ -269,4 +270,5 @@ func init() {
 	record.Source.Peek = peek
 	record.Source.Cancel = cancelByID
 	record.Source.NameOf = nameOf
+	record.Source.IDOf = func(ctx context.Context) uint64 { return Current(ctx).identify() }
 }

@@ -152,6 +152,8 @@ var Source struct {
 	Peek func(o *sched.Object) (Resource, bool)
 	// Cancel cancels the task with that id and says whether it lives.
 	Cancel func(id uint64, cause error) bool
+	// IDOf returns the id of the task whose ctx it is given, as Around is.
+	IDOf func(ctx context.Context) uint64
 	// NameOf returns the short name of the function at an entry.
 	NameOf func(entry uintptr) string
 }
