@@ -47,9 +47,9 @@ func walk(v record.Visitor) {
 func (w *walker) all() {
 	for _, h := range roots.all() {
 		if g := h.group; g != nil { // left by Abandon
-			w.task(h, g.node.identify(), g.node.task.identify(), false)
+			w.task(h, &level{node: &g.node, id: g.node.identify()}, false)
 		} else {
-			w.task(h, 0, 0, false)
+			w.task(h, &level{}, false)
 		}
 		w.below()
 	}
@@ -66,8 +66,9 @@ type walker struct {
 // level is a node whose children are being shown.
 type level struct {
 	node *node
-	id   uint64 // of the node
-	mark *node  // the bookmark; nil when the last child has been listed
+	id   uint64        // of the node
+	end  record.Cancel // of the node
+	mark *node         // the bookmark; nil when the last child has been listed
 	list []child
 	next int // in list
 }
@@ -93,8 +94,8 @@ func (w *walker) below() {
 }
 
 // enter puts n on the stack.
-func (w *walker) enter(n *node, id uint64) {
-	l := level{node: n, id: id}
+func (w *walker) enter(n *node, id uint64, end *record.Cancel) {
+	l := level{node: n, id: id, end: *end}
 	if k := len(w.spare); k > 0 {
 		l.list, w.spare = w.spare[k-1], w.spare[:k-1]
 	}
@@ -166,7 +167,7 @@ func (n *node) insert(c, at *node) {
 func (w *walker) show(c child, l *level) {
 	n := c.node
 	if n.kind == kindTask {
-		w.task(n.task, l.id, l.node.task.identify(), c.slot)
+		w.task(n.task, l, c.slot)
 		return
 	}
 	if n.rec.Load() == ended {
@@ -174,7 +175,7 @@ func (w *walker) show(c child, l *level) {
 	}
 	id := n.identify()
 	s := &w.scope
-	*s = record.Scope{ID: id, Parent: l.id, Owner: n.task.identify(), Deadline: n.link.limit, Cancel: n.rec.Load().describe()}
+	*s = record.Scope{ID: id, Parent: l.id, Owner: n.task.identify(), Deadline: n.link.limit, Cancel: n.ending(&l.end)}
 	if t := n.task; t != nil {
 		own := t.waiter.Load()
 		s.Parked = own != nil && n.parked.Load() == &own.parker
@@ -190,7 +191,23 @@ func (w *walker) show(c child, l *level) {
 	case kindTask, kindBookmark:
 	}
 	w.v.Scope(s)
-	w.enter(n, id)
+	w.enter(n, id, &s.Cancel)
+}
+
+// ending describes the cancellation of n, whose parent has the one given.
+//
+// The end of a context that is not ours may not have been heard of yet. The inspector does not pass it on, for that calls functions of the user's.
+func (n *node) ending(above *record.Cancel) record.Cancel {
+	if rec := n.rec.Load(); rec != nil {
+		return rec.describe()
+	}
+	if above.Cause != nil && !n.detached {
+		return *above
+	}
+	if l := n.link; l.node == n && l.live && l.ctx.Err() != nil {
+		return record.Cancel{Cause: context.Cause(l.ctx), Record: l, Kind: originNames[byContext]}
+	}
+	return record.Cancel{}
 }
 
 func (g *Group) describe(s *record.Scope) {
@@ -203,19 +220,23 @@ func (g *Group) describe(s *record.Scope) {
 	}
 }
 
-// task shows h, a member of the scope parent, which owner runs.
-func (w *walker) task(h *Handle, parent, owner uint64, slot bool) {
+// task shows h, a member of the scope of l.
+func (w *walker) task(h *Handle, l *level, slot bool) {
 	state := h.State()
 	if state.Ended() {
 		return
 	}
 	id := h.node.identify()
+	var owner *Handle
+	if l.node != nil {
+		owner = l.node.task
+	}
 	t := &w.seen
 	*t = record.Task{
-		Handle: h, ID: id, Parent: parent, Owner: owner,
+		Handle: h, ID: id, Parent: l.id, Owner: owner.identify(),
 		Name: h.name, Index: h.node.index, Entry: h.entry, Scheduler: h.node.link.sched,
 		State: uint32(state), Started: h.start.Load(), Inline: h.node.inline, Slot: slot,
-		Deadline: h.node.link.limit, Cancel: h.node.rec.Load().describe(),
+		Deadline: h.node.link.limit, Cancel: h.node.ending(&l.end),
 	}
 	if own := h.waiter.Load(); own != nil {
 		t.Stamp = own.parker.Stamp.Load()
@@ -235,7 +256,7 @@ func (w *walker) task(h *Handle, parent, owner uint64, slot bool) {
 		}
 	}
 	w.v.Task(t)
-	w.enter(&h.node, id)
+	w.enter(&h.node, id, &t.Cancel)
 }
 
 // cancelByID implements record.Source.
