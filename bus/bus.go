@@ -243,11 +243,11 @@ func (b *Bus) connect(ctx context.Context, s *Subscription, name string) error {
 		return err
 	}
 	s.mu.Lock()
-	s.stopFeed = stop
+	s.feed = stop
 	over := s.state != open
 	s.mu.Unlock()
 	if over {
-		stop()
+		s.stopFeed()
 	}
 	return nil
 }

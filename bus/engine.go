@@ -21,7 +21,8 @@ type Engine interface {
 	Publish(ctx context.Context, m *Message, wait Wait) error
 
 	// Subscribe calls receive for each message whose subject matches the pattern; see [Match]. Messages published after
-	// Subscribe has returned are among them. stop ends it, without waiting; a call of receive may still come meanwhile.
+	// Subscribe has returned are among them. stop, which is called once, ends it without waiting;
+	// a call of receive may still come meanwhile.
 	//
 	// If ctx ends first, or is done already, Subscribe returns its cause, and receive is not called any more.
 	// The end of ctx after Subscribe has returned changes nothing.

@@ -17,7 +17,6 @@ type Subscription struct {
 	bus      *Bus
 	settings settings
 	call     func(context.Context, any) error
-	stopFeed func() // ends the engine's subscription; nil without an engine
 
 	ready braid.Event // wakes the consumer, which sleeps if asleep says so
 	ended braid.Event // the consumer has ended, and so has the last handler
@@ -29,6 +28,7 @@ type Subscription struct {
 	asleep bool
 	cut    error // the cause with which the consumer was cancelled
 	task   *braid.Future[struct{}]
+	feed   func() // ends the engine's subscription; nil if there is none, or it has been ended
 	stats  SubscriptionStatistics
 }
 
@@ -351,6 +351,17 @@ func (s *Subscription) overflow(e entry) (*blocked, error) {
 	}
 }
 
+// stopFeed ends the engine's subscription.
+func (s *Subscription) stopFeed() {
+	s.mu.Lock()
+	feed := s.feed
+	s.feed = nil
+	s.mu.Unlock()
+	if feed != nil {
+		feed()
+	}
+}
+
 // stop ends s for its owner: it takes no events any more, and drops those that it has. It reports whether it was the first.
 func (s *Subscription) stop(why error) bool {
 	s.bus.remove(s)
@@ -366,9 +377,7 @@ func (s *Subscription) stop(why error) bool {
 	s.stats.Discarded += uint64(len(refused))
 	s.asleep = false
 	s.mu.Unlock()
-	if s.stopFeed != nil {
-		s.stopFeed()
-	}
+	s.stopFeed()
 	s.ready.Set()
 	settleAll(left, why, s)
 	for _, w := range refused {
@@ -390,9 +399,7 @@ func (s *Subscription) drain() {
 	s.stats.Received -= uint64(len(refused))
 	s.asleep = false
 	s.mu.Unlock()
-	if s.stopFeed != nil {
-		s.stopFeed()
-	}
+	s.stopFeed()
 	s.ready.Set()
 	for _, w := range refused {
 		s.fail(&w.e, ErrClosed, false)
@@ -425,9 +432,7 @@ func (s *Subscription) end() {
 	s.stats.Received -= uint64(len(refused))
 	s.stats.Ended = true
 	s.mu.Unlock()
-	if s.stopFeed != nil {
-		s.stopFeed()
-	}
+	s.stopFeed()
 	if n := len(left); n > 0 && (wasOpen || draining) {
 		s.bus.leave(s, n)
 	}
