@@ -1,0 +1,3 @@
+package service_test
+
+var restartCases, checkCases, periodicCases, serveCases, treeCases []testCase
