@@ -337,9 +337,7 @@ func (v *reduction) scopeEnds(id uint64) bool {
 			if sc.Kind == ScopeShield {
 				break
 			}
-			if id = sc.Parent; id == 0 {
-				id = sc.Owner
-			}
+			id = sc.above()
 		} else if i, ok := v.ix.tasks[id]; ok {
 			t := &v.s.Tasks[i]
 			if t.Deadline != nil || t.Cancel != nil {

@@ -54,7 +54,7 @@ func newIndex(s *Snapshot) *index {
 		link(ix.firstTask, ix.nextTask, ix.parent(s.Tasks[i].Parent, s.Tasks[i].ID), i)
 	}
 	for i := len(s.Scopes) - 1; i >= 0; i-- {
-		link(ix.firstScope, ix.nextScope, ix.parent(s.Scopes[i].Parent, s.Scopes[i].ID), i)
+		link(ix.firstScope, ix.nextScope, ix.parent(s.Scopes[i].above(), s.Scopes[i].ID), i)
 	}
 	return ix
 }
@@ -114,6 +114,9 @@ func (s *Snapshot) Site(id uint64) *Site {
 	return nil
 }
 
+// moment says which snapshot an answer is made of.
+func (s *Snapshot) moment() At { return At{SnapshotSeq: s.Seq, Taken: s.Taken} }
+
 // maxPath bounds how far up a path is followed: a snapshot that was read from a file may lead in a circle.
 const maxPath = 1000
 
@@ -129,10 +132,7 @@ func (s *Snapshot) Path(id uint64) string {
 			if sc.Name != "" {
 				names = append(names, sc.Name)
 			}
-			id = sc.Parent
-			if id == 0 {
-				id = sc.Owner
-			}
+			id = sc.above()
 		} else {
 			break
 		}

@@ -201,6 +201,8 @@ func (s *Snapshot) since(t *time.Time) time.Duration {
 	return max(0, s.Taken.Sub(*t))
 }
 
+func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+
 // span puts a duration into words, with two digits or so.
 func span(d time.Duration) string {
 	switch {
