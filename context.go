@@ -259,16 +259,18 @@ func (n *node) hang(ctx context.Context, up *node) {
 		up.adopt(n)
 		return
 	}
-	if up != nil {
-		up.adopt(n)
-	}
 	if ctx.Done() != nil {
 		l.live, l.ear = true, &ear{}
 	}
+	if up != nil {
+		up.adopt(n) // last: a walker may see it from now on
+	}
 }
 
-// own changes the link of n, which has no children yet, for n and all below it.
+// own changes the link of n, which has no children yet, for n and all below it. Only a walker may look on.
 func (n *node) own(change func(*link)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.link.node == n {
 		change(n.link)
 		return

@@ -3,6 +3,7 @@ package braid
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/braid-go/braid/internal/record"
 )
@@ -29,13 +30,22 @@ func (h *Handle) identify() uint64 {
 }
 
 func (n *node) identify() uint64 {
+	id, _, _ := n.glance()
+	return id
+}
+
+// glance returns what the lock of n guards for a walker.
+func (n *node) glance() (id uint64, l *link, limit time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	w := n.watched()
 	if w.id == 0 {
 		w.id = lastID.Add(1)
 	}
-	return w.id
+	if n.link == nil { // of no task, but of code that has none and called Abandon
+		return w.id, &link{}, time.Time{}
+	}
+	return w.id, n.link, n.link.limit
 }
 
 // walk implements record.Source.
@@ -173,9 +183,9 @@ func (w *walker) show(c child, l *level) {
 	if n.rec.Load() == ended {
 		return // it is over
 	}
-	id := n.identify()
+	id, link, limit := n.glance()
 	s := &w.scope
-	*s = record.Scope{ID: id, Parent: l.id, Owner: n.task.identify(), Deadline: n.link.limit, Cancel: n.ending(&l.end)}
+	*s = record.Scope{ID: id, Parent: l.id, Owner: n.task.identify(), Deadline: limit, Cancel: n.ending(link, &l.end)}
 	if t := n.task; t != nil {
 		own := t.waiter.Load()
 		s.Parked = own != nil && n.parked.Load() == &own.parker
@@ -194,17 +204,17 @@ func (w *walker) show(c child, l *level) {
 	w.enter(n, id, &s.Cancel)
 }
 
-// ending describes the cancellation of n, whose parent has the one given.
+// ending describes the cancellation of n, whose link is l and whose parent has the cancellation above.
 //
 // The end of a context that is not ours may not have been heard of yet. The inspector does not pass it on, for that calls functions of the user's.
-func (n *node) ending(above *record.Cancel) record.Cancel {
+func (n *node) ending(l *link, above *record.Cancel) record.Cancel {
 	if rec := n.rec.Load(); rec != nil {
 		return rec.describe()
 	}
 	if above.Cause != nil && !n.detached {
 		return *above
 	}
-	if l := n.link; l.node == n && l.live && l.ctx.Err() != nil {
+	if l.node == n && l.live && l.ctx.Err() != nil {
 		return record.Cancel{Cause: context.Cause(l.ctx), Record: l, Kind: originNames[byContext]}
 	}
 	return record.Cancel{}
@@ -226,7 +236,7 @@ func (w *walker) task(h *Handle, l *level, slot bool) {
 	if state.Ended() {
 		return
 	}
-	id := h.node.identify()
+	id, link, limit := h.node.glance()
 	var owner *Handle
 	if l.node != nil {
 		owner = l.node.task
@@ -234,9 +244,9 @@ func (w *walker) task(h *Handle, l *level, slot bool) {
 	t := &w.seen
 	*t = record.Task{
 		Handle: h, ID: id, Parent: l.id, Owner: owner.identify(),
-		Name: h.name, Index: h.node.index, Entry: h.entry, Scheduler: h.node.link.sched,
+		Name: h.name, Index: h.node.index, Entry: h.entry, Scheduler: link.sched,
 		State: uint32(state), Started: h.start.Load(), Inline: h.node.inline, Slot: slot,
-		Deadline: h.node.link.limit, Cancel: h.node.ending(&l.end),
+		Deadline: limit, Cancel: h.node.ending(link, &l.end),
 	}
 	if own := h.waiter.Load(); own != nil {
 		t.Stamp = own.parker.Stamp.Load()
