@@ -1,0 +1,179 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/braid-go/braid/resilience"
+)
+
+// Download is what [Session.Download] and [Session.DownloadFile] load.
+type Download struct {
+	URL string
+
+	// Progress, if not nil, hears of each piece that has been written: how many bytes so far, of how many; -1 if nobody knows.
+	// It is called by the task that loads.
+	Progress func(done, total int64)
+
+	// Max is how many bytes it may be; 0 means that there is no limit.
+	Max int64
+}
+
+// Download loads what d says into w, and returns how many bytes were written.
+//
+// If it breaks off and the session has a Retry, it is resumed from where it was, as often as the Retry allows, if the server
+// takes ranges and the response had a strong ETag or a Last-Modified. If what is loaded has changed meanwhile, it fails with [ErrChanged]:
+// what w holds then is the beginning of something that is no more.
+// There is no total time limit but that of ctx and [Options]: the others suffice to notice that nothing comes any more.
+// A status of 400 and more is a [*StatusError]. The content is not decompressed.
+//
+// # Cancellation
+//
+// If ctx is done already, or ends meanwhile, Download returns its cause; w has what came before.
+func (s *Session) Download(ctx context.Context, d Download, w io.Writer) (int64, error) {
+	o := optionsOf(ctx)
+	o.Timeouts.Total = or(o.Timeouts.Total, -1)
+	o.Body = -1
+	l := &loading{s: s, d: d, w: w, total: -1}
+	ctx = WithOptions(ctx, o)
+	if s.config.Retry == nil {
+		err := l.once(ctx)
+		return l.done, err
+	}
+	retry := *s.config.Retry
+	retry.Idempotent = true
+	_, err := resilience.Do(ctx, &retry, func(ctx context.Context) (struct{}, error) { return struct{}{}, l.once(ctx) })
+	return l.done, err
+}
+
+// loading is one download, over several requests.
+type loading struct {
+	s           *Session
+	d           Download
+	w           io.Writer
+	done, total int64
+	validator   string // by which the server knows what this is the beginning of; empty: it cannot be resumed
+}
+
+// once loads from where it was. An error that is not marked as permanent can be resumed from.
+func (l *loading) once(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.d.URL, nil)
+	if err != nil {
+		return resilience.Permanent(err)
+	}
+	req.Header.Set("Accept-Encoding", "identity") // a range is one of what is stored
+	if l.done > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", l.done))
+		req.Header.Set("If-Range", l.validator)
+	}
+	resp, err := l.s.Do(req)
+	if err != nil {
+		return resilience.Permanent(err) // Do has retried
+	}
+	defer resp.Body.Close()
+	if err := l.accept(resp); err != nil {
+		return resilience.Permanent(err)
+	}
+	err = l.copy(resp.Body)
+	if err != nil && l.done > 0 && l.validator == "" {
+		return resilience.Permanent(err)
+	}
+	return err
+}
+
+// accept looks whether resp is what is to be loaded.
+func (l *loading) accept(resp *http.Response) error {
+	switch {
+	case resp.StatusCode >= 400 && !(l.done > 0 && resp.StatusCode == http.StatusRequestedRangeNotSatisfiable):
+		return readStatus(resp)
+	case l.done == 0 && resp.StatusCode == http.StatusOK:
+		l.total = resp.ContentLength
+		l.validator = ""
+		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // no weak one
+			l.validator = tag
+		} else if tag == "" {
+			l.validator = resp.Header.Get("Last-Modified")
+		}
+		if resp.Header.Get("Accept-Ranges") == "none" {
+			l.validator = ""
+		}
+	case l.done == 0:
+		return fmt.Errorf("session: GET %s: %s is no answer to load", resp.Request.URL.Redacted(), resp.Status)
+	case resp.StatusCode != http.StatusPartialContent, !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", l.done)):
+		return fmt.Errorf("session: GET %s: resumed after %d bytes, got %s: %w", resp.Request.URL.Redacted(), l.done, resp.Status, ErrChanged)
+	}
+	if l.d.Max > 0 && l.total > l.d.Max {
+		return fmt.Errorf("session: GET %s: %d bytes, of which %d are allowed: %w", resp.Request.URL.Redacted(), l.total, l.d.Max, ErrTooLarge)
+	}
+	return nil
+}
+
+// copy is io.Copy that counts, and tells a failure to write from one to read.
+func (l *loading) copy(body io.Reader) error {
+	piece := make([]byte, 32<<10)
+	for {
+		n, err := body.Read(piece)
+		if l.d.Max > 0 && l.done+int64(n) > l.d.Max {
+			return resilience.Permanent(fmt.Errorf("session: GET %s: more than the %d bytes that are allowed: %w", l.d.URL, l.d.Max, ErrTooLarge))
+		}
+		if n > 0 {
+			written, err := l.w.Write(piece[:n])
+			l.done += int64(max(0, written))
+			if err == nil && written < n {
+				err = io.ErrShortWrite
+			}
+			if err != nil {
+				return resilience.Permanent(err)
+			}
+			if l.d.Progress != nil {
+				l.d.Progress(l.done, l.total)
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// DownloadFile is [Session.Download] into a file. The file is there when all of it is: it is written beside path,
+// under a name that begins with a dot, and renamed when it is complete. If it fails, nothing is left, and what was at path is as before.
+//
+// # Cancellation
+//
+// As with Download, but that nothing is left.
+func (s *Session) DownloadFile(ctx context.Context, d Download, path string) (n int64, err error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return 0, err
+	}
+	complete := false
+	defer func() {
+		if !complete {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if n, err = s.Download(ctx, d, f); err != nil {
+		return n, err
+	}
+	if err = errors.Join(f.Sync(), f.Close()); err != nil {
+		return n, err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return n, err
+	}
+	complete = true
+	return n, nil
+}
