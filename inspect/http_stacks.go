@@ -1,0 +1,215 @@
+package inspect
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Stacks come from the goroutine profile with debug=1: the world stops for a moment that does not depend on the number of goroutines,
+// equal stacks are folded, and the pprof labels are there.
+
+const (
+	maxStacks   = 1000        // in one answer
+	stacksFresh = time.Second // a profile is good for as long
+)
+
+// stackCache shares a profile among those that ask at about the same time.
+type stackCache struct {
+	mu    sync.Mutex
+	taken time.Time
+	total int
+	list  []Stack
+}
+
+func (c *stackCache) get(ctx context.Context) (time.Time, int, []Stack, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.taken) < stacksFresh {
+		return c.taken, c.total, c.list, nil
+	}
+	if ctx.Err() != nil {
+		return time.Time{}, 0, nil, context.Cause(ctx)
+	}
+	var b bytes.Buffer
+	at := time.Now()
+	if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
+		return time.Time{}, 0, nil, fmt.Errorf("inspect: the goroutine profile: %w", err)
+	}
+	total, list, err := parseGoroutines(&b)
+	if err != nil {
+		return time.Time{}, 0, nil, err
+	}
+	c.taken, c.total, c.list = at, total, list
+	return at, total, list, nil
+}
+
+// parseGoroutines reads a goroutine profile with debug=1.
+func parseGoroutines(r io.Reader) (total int, list []Stack, err error) {
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, 1<<20)
+	var s *Stack
+	for in.Scan() {
+		line := in.Text()
+		switch {
+		case line == "":
+			s = nil
+		case strings.HasPrefix(line, "# labels: "):
+			if s != nil {
+				s.Labels = parseLabels(strings.TrimPrefix(line, "# labels: "))
+			}
+		case strings.HasPrefix(line, "#\t"):
+			if s != nil {
+				s.Frames = append(s.Frames, parseFrame(line))
+			}
+		case strings.Contains(line, " @"):
+			count, _, _ := strings.Cut(line, " ")
+			n, err := strconv.Atoi(count)
+			if err != nil {
+				return 0, nil, fmt.Errorf("inspect: the goroutine profile has a line %q", line)
+			}
+			list = append(list, Stack{Count: n, Frames: []Frame{}})
+			s = &list[len(list)-1]
+			total += n
+		}
+	}
+	if err := in.Err(); err != nil {
+		return 0, nil, fmt.Errorf("inspect: the goroutine profile: %w", err)
+	}
+	return total, list, nil
+}
+
+// parseLabels reads {"key":"value", "key":"value"}, in Go's quotes.
+func parseLabels(text string) map[string]string {
+	labels := make(map[string]string)
+	text = strings.TrimPrefix(text, "{")
+	for {
+		key, err := strconv.QuotedPrefix(text)
+		if err != nil {
+			return labels
+		}
+		text = strings.TrimPrefix(text[len(key):], ":")
+		value, err := strconv.QuotedPrefix(text)
+		if err != nil {
+			return labels
+		}
+		text = strings.TrimPrefix(text[len(value):], ", ")
+		k, _ := strconv.Unquote(key)
+		v, _ := strconv.Unquote(value)
+		labels[k] = v
+	}
+}
+
+// parseFrame reads "#\tPC\tfunction+offset\tfile:line".
+func parseFrame(line string) Frame {
+	parts := strings.Split(line, "\t")
+	if len(parts) < 4 {
+		return Frame{Func: strings.TrimSpace(parts[min(1, len(parts)-1)])}
+	}
+	f := Frame{Func: strings.TrimSpace(parts[2])}
+	if i := strings.LastIndexByte(f.Func, '+'); i >= 0 {
+		f.Func = f.Func[:i]
+	}
+	f.File = strings.TrimSpace(parts[3])
+	if i := strings.LastIndexByte(f.File, ':'); i >= 0 {
+		f.Line, _ = strconv.Atoi(f.File[i+1:])
+		f.File = f.File[:i]
+	}
+	return f
+}
+
+func (a *api) goroutines(q *question) (answer, error) {
+	if a.looker == nil {
+		return answer{}, noFile("the stacks")
+	}
+	task, err := idOf("task", q.q.Get("task"))
+	if err != nil {
+		return answer{}, err
+	}
+	if task != 0 && q.snap.Task(task) == nil {
+		return answer{}, noTask(task)
+	}
+	at, total, all, err := a.stacks.get(q.Context())
+	if err != nil {
+		return answer{}, err
+	}
+	st := joinStacks(q.snap, all, task)
+	st.Taken, st.Total = at, total
+	return answer{v: st, text: st.text}, nil
+}
+
+// joinStacks finds the tasks of the stacks, and leaves only those of one task unless that is 0.
+func joinStacks(s *Snapshot, all []Stack, task uint64) *Stacks {
+	st := &Stacks{By: "site", Items: []Stack{}}
+	entries := make(map[string]bool, len(s.Sites)) // functions of tasks
+	for i := range s.Sites {
+		entries[s.Sites[i].Func] = true
+	}
+	wanted := ""
+	if t := s.Task(task); t != nil {
+		if site := s.Site(t.Site); site != nil {
+			wanted = site.Func
+		}
+	}
+	exact := false
+	for _, g := range all {
+		if n, err := strconv.ParseUint(g.Labels[labelID], 10, 53); err == nil {
+			st.By = "label"
+			g.Task, g.Path, g.Match = n, cmp.Or(s.Path(n), g.Labels[labelTask]), "label"
+			exact = exact || n == task
+		} else if slices.ContainsFunc(g.Frames, func(f Frame) bool { return entries[f.Func] }) {
+			g.Match = "site"
+		}
+		of := g.Match == "label" && g.Task == task ||
+			g.Match == "site" && slices.ContainsFunc(g.Frames, func(f Frame) bool { return f.Func == wanted })
+		if task == 0 || of {
+			st.Items = append(st.Items, g)
+		}
+	}
+	if exact { // then its site says nothing more
+		st.Items = slices.DeleteFunc(st.Items, func(g Stack) bool { return task != 0 && g.Match != "label" })
+	}
+	slices.SortStableFunc(st.Items, func(a, b Stack) int { return b.Count - a.Count })
+	if len(st.Items) > maxStacks {
+		st.Items, st.Truncated = st.Items[:maxStacks], true
+	}
+	switch {
+	case task != 0 && len(st.Items) == 0:
+		st.Note = "no goroutine has the task's function on its stack: it may be on the event loop, or run inline, or have ended meanwhile"
+	case task != 0 && !exact:
+		st.Note = "these are goroutines of tasks with the same function: no label says which one is this task's"
+	}
+	return st
+}
+
+func (st *Stacks) text(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	if st.Note != "" {
+		fmt.Fprintf(out, "%s\n\n", st.Note)
+	}
+	for i := range st.Items {
+		g := &st.Items[i]
+		fmt.Fprintf(out, "%d goroutine(s)", g.Count)
+		if g.Match == "label" {
+			fmt.Fprintf(out, " of task %d %s", g.Task, g.Path)
+		}
+		fmt.Fprintln(out)
+		for _, f := range g.Frames {
+			fmt.Fprintf(out, "  %s\n      %s:%d\n", f.Func, f.File, f.Line)
+		}
+		fmt.Fprintln(out)
+	}
+	if st.Truncated {
+		fmt.Fprintf(out, "and more\n")
+	}
+	return out.Flush()
+}

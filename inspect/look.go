@@ -1,0 +1,384 @@
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Looks at the tasks: one about every half second, also if nobody asks, so that findings and charts are there when somebody does.
+// What a look costs decides how often there is one: at most a hundredth of the time, or a tenth while there are clients.
+
+const (
+	defaultInterval = 500 * time.Millisecond
+	confirmAfter    = 100 * time.Millisecond // a suspicion is looked at again after this time
+	idleShare       = 100                    // the interval is at least so many times the cost of a look
+	clientShare     = 10                     // as idleShare, while there are clients
+	lastingClient   = 10 * time.Second       // a client is there for as long after its last request
+	maxChanges      = 1000                   // tasks told to followers after one look
+)
+
+// hooks is what an inspector looks through. Tests have their own; only take must be there.
+type hooks struct {
+	take      func() *Snapshot
+	cancel    func(id uint64, cause error) bool
+	inspect   func(labels, ids bool) (leave func()) // there is an inspector
+	attend    func() (leave func())                 // there is a client
+	outcomes  func() Counters                       // of the tasks that ended while there were clients
+	durations func() (us []int64)                   // of those that ended since the last call
+	endings   func(after uint64) (list []Ended, lost, next uint64)
+	getenv    func(string) string
+}
+
+// looker takes snapshots, and keeps what they have shown.
+type looker struct {
+	hooks
+
+	interval time.Duration
+	redact   func(string) string
+	name     string
+	monitor  *Monitor // used by the goroutine of run alone
+	feed     *feed
+	history  history
+
+	taking chan struct{} // holds a token while nobody takes a snapshot
+
+	mu        sync.Mutex
+	latest    *Snapshot // nil if nobody has asked for a while
+	findings  []Finding
+	suspected int
+	cost      time.Duration // of the last look
+	idleFrom  time.Time     // when the last snapshot was done
+	asked     time.Time     // when somebody asked last
+	streams   int           // followers of the feed
+
+	wake  chan struct{} // somebody has come
+	self  atomic.Int64  // microseconds
+	leave func()        // ends the attendance, while there is one; of run alone
+}
+
+func newLooker(h hooks, o Options) (*looker, error) {
+	m, err := NewMonitor(o.Rules)
+	if err != nil {
+		return nil, err
+	}
+	l := &looker{
+		hooks: h, interval: o.Interval, redact: o.Redact, name: o.Name, monitor: m,
+		feed: newFeed(time.Now()), taking: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+	}
+	if l.interval <= 0 {
+		l.interval = defaultInterval
+	}
+	l.taking <- struct{}{}
+	return l, nil
+}
+
+// run looks until ctx is done.
+func (l *looker) run(ctx context.Context) {
+	defer l.watch(false)
+	var before view
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	confirm := false // this look was a second one, for a suspicion
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wake:
+		case <-timer.C:
+		}
+		l.watch(l.hasClients())
+		before = l.look(ctx, before)
+		wait := l.pause()
+		l.mu.Lock()
+		suspected := l.suspected > 0
+		l.mu.Unlock()
+		if confirm = suspected && !confirm; confirm { // never two in a row, so that suspicions that come and go are no load
+			wait = min(wait, max(confirmAfter, clientShare*l.lastCost()))
+		}
+		timer.Reset(wait)
+	}
+}
+
+// pause returns how long to wait before the next look.
+func (l *looker) pause() time.Duration {
+	share := time.Duration(idleShare)
+	if l.hasClients() {
+		share = clientShare
+	}
+	return max(l.interval, share*l.lastCost())
+}
+
+func (l *looker) lastCost() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cost
+}
+
+// fresh returns how old a snapshot may be that answers a request.
+func (l *looker) fresh() time.Duration { return max(l.interval, clientShare*l.lastCost()) }
+
+// watch says whether there are clients: while there are, more is noted of what happens between two looks.
+func (l *looker) watch(clients bool) {
+	switch {
+	case l.attend == nil:
+	case clients && l.leave == nil:
+		l.leave = l.attend()
+	case !clients && l.leave != nil:
+		l.leave()
+		l.leave = nil
+	}
+}
+
+// come notes that somebody asks.
+func (l *looker) come() {
+	l.mu.Lock()
+	first := l.streams == 0 && time.Since(l.asked) > lastingClient
+	l.asked = time.Now()
+	l.mu.Unlock()
+	if first {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *looker) hasClients() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.streams > 0 || time.Since(l.asked) <= lastingClient
+}
+
+// follow notes that somebody begins to follow the feed, or ends, with n 1 or -1.
+func (l *looker) follow(n int) {
+	l.come()
+	l.mu.Lock()
+	l.streams += n
+	l.mu.Unlock()
+}
+
+func (l *looker) followers() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.streams
+}
+
+// snapshot returns a snapshot that is not older than fresh() says or, if anew is true, that began after the call.
+// It waits for a snapshot that is under way, and so long that snapshots take no more than their share of the time.
+func (l *looker) snapshot(ctx context.Context, anew bool) (*Snapshot, error) {
+	begin := time.Now()
+	l.come()
+	good := func() *Snapshot {
+		limit := l.fresh()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if s := l.latest; s != nil && (s.Taken.After(begin) || !anew && begin.Sub(s.Taken) <= limit) {
+			return s
+		}
+		return nil
+	}
+	if s := good(); s != nil {
+		return s, nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-l.taking:
+	}
+	defer func() { l.taking <- struct{}{} }()
+	if s := good(); s != nil {
+		return s, nil
+	}
+	l.mu.Lock()
+	wait := (clientShare-1)*l.cost - time.Since(l.idleFrom)
+	l.mu.Unlock()
+	if wait > 0 && anew {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-timer.C:
+		}
+	}
+	s, cost, err := l.takeOne()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	s.Findings = l.findings
+	l.latest, l.cost, l.idleFrom = s, cost, time.Now()
+	l.mu.Unlock()
+	return s, nil
+}
+
+// takeOne takes a snapshot. The token of l.taking is with its caller.
+// A panic is an error: whatever is wrong with the inspector, the program that it looks at goes on.
+func (l *looker) takeOne() (s *Snapshot, cost time.Duration, err error) {
+	begin := time.Now()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("inspect: taking a snapshot panicked: %v\n%s", v, debug.Stack())
+		}
+		cost = time.Since(begin)
+		l.self.Add(cost.Microseconds())
+	}()
+	s = l.take()
+	if l.outcomes != nil {
+		s.Counters = l.outcomes()
+		// What lives or has ended was started. Only differences of it mean anything.
+		s.Counters.Started = s.Counters.Succeeded + s.Counters.Failed + s.Counters.Cancelled + s.Counters.Panicked + int64(len(s.Tasks))
+	}
+	if l.name != "" {
+		s.Process.Name = l.name
+	}
+	if l.redact != nil {
+		redactSnapshot(s, l.redact)
+	}
+	s.Counters.SelfUS += l.self.Load()
+	return s, 0, nil
+}
+
+// view is what one look has to remember for the next one.
+type view struct {
+	snap     *Snapshot // nil unless there are followers of tasks
+	at       time.Time
+	counters Counters
+	findings map[string]Finding
+}
+
+// look takes a snapshot, judges it, and publishes what is new since the look before.
+func (l *looker) look(ctx context.Context, before view) (now view) {
+	select {
+	case <-ctx.Done():
+		return before
+	case <-l.taking:
+	}
+	defer func() { l.taking <- struct{}{} }()
+	begin := time.Now()
+	s, _, err := l.takeOne()
+	if err != nil {
+		l.mu.Lock()
+		l.cost, l.idleFrom = time.Since(begin), time.Now()
+		l.mu.Unlock()
+		return before
+	}
+	judging := time.Now()
+	s.Findings = l.judge(s)
+	l.self.Add(time.Since(judging).Microseconds())
+	cost := time.Since(begin)
+
+	clients := l.hasClients()
+	l.mu.Lock()
+	l.latest = s
+	if !clients { // nobody will look at it, and it may be large
+		l.latest = nil
+	}
+	l.findings, l.suspected = s.Findings, l.monitor.Suspected()
+	l.cost, l.idleFrom = cost, time.Now()
+	l.mu.Unlock()
+
+	now = view{at: s.Taken, counters: s.Counters, findings: make(map[string]Finding, len(s.Findings))}
+	l.publishPoint(s, before, cost)
+	l.publishFindings(s, before, now)
+	if l.feed.tasks.Load() > 0 {
+		now.snap = s
+		if before.snap != nil {
+			l.publishTasks(before.snap, s)
+		}
+	}
+	return now
+}
+
+// judge asks the monitor. If that panics, what it has found before stays.
+func (l *looker) judge(s *Snapshot) (found []Finding) {
+	defer func() {
+		if recover() != nil {
+			l.mu.Lock()
+			found = l.findings
+			l.mu.Unlock()
+		}
+	}()
+	return l.monitor.Update(s, s.Taken)
+}
+
+func (l *looker) publishPoint(s *Snapshot, before view, cost time.Duration) {
+	p := Point{Counts: countsOf(s), Seq: l.feed.seq() + 1, At: s.Taken, WaitUS: waitsOf(s), SelfUS: cost.Microseconds()}
+	p.Goroutines = runtime.NumGoroutine()
+	if !before.at.IsZero() {
+		p.SpanUS = s.Taken.Sub(before.at).Microseconds()
+		c, b := &s.Counters, &before.counters
+		p.Started = max(c.Started-b.Started, 0) // it is less if tasks have ended without being counted
+		p.Succeeded, p.Failed = c.Succeeded-b.Succeeded, c.Failed-b.Failed
+		p.Cancelled, p.Panicked = c.Cancelled-b.Cancelled, c.Panicked-b.Panicked
+	}
+	if l.durations != nil {
+		p.DurationUS = quantiles(l.durations())
+	}
+	l.history.add(p)
+	l.feed.publish("point", p)
+}
+
+func (l *looker) publishFindings(s *Snapshot, before, now view) {
+	for _, f := range s.Findings {
+		key := f.key()
+		now.findings[key] = f
+		if old, ok := before.findings[key]; !ok || old.Text != f.Text || old.Confidence != f.Confidence {
+			l.feed.publish("finding", f)
+		}
+	}
+	for key, f := range before.findings {
+		if _, ok := now.findings[key]; !ok {
+			l.feed.publish("resolved", f)
+		}
+	}
+}
+
+// key tells findings apart.
+func (f *Finding) key() string {
+	key := f.Code
+	for _, s := range f.Subjects {
+		key += fmt.Sprintf(" %s %d %s", s.Kind, s.ID, s.Name)
+	}
+	return key
+}
+
+// publishTasks tells what is different in b from a.
+func (l *looker) publishTasks(a, b *Snapshot) {
+	n, more := 0, uint64(0)
+	room := func() bool {
+		if n == maxChanges {
+			more++
+			return false
+		}
+		n++
+		return true
+	}
+	for i := range a.Tasks {
+		if t := &a.Tasks[i]; b.Task(t.ID) == nil && room() {
+			l.feed.publish("end", ended{ID: t.ID, Path: a.Path(t.ID), At: b.Taken})
+		}
+	}
+	for i := range b.Tasks {
+		t := &b.Tasks[i]
+		old := a.Task(t.ID)
+		same := old != nil && old.Seq == t.Seq && old.State == t.State && (old.Cancel == nil) == (t.Cancel == nil)
+		if !same && room() {
+			l.feed.publish("task", b.Item(t))
+		}
+	}
+	if more > 0 {
+		l.feed.publish("reset", lost{Dropped: more, Reason: "many"})
+	}
+}
+
+func (l *looker) suspicions() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.suspected
+}

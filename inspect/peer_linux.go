@@ -1,0 +1,51 @@
+package inspect
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// checkPeer returns an error unless this user, or root, is on the other side of the socket.
+func checkPeer(c *net.UnixConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("inspect: who is there: %w", err)
+	}
+	var cred *syscall.Ucred
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		cred, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return fmt.Errorf("inspect: who is there: %w", err)
+	}
+	return judgePeer(cred.Uid, os.Geteuid())
+}
+
+func judgePeer(uid uint32, own int) error {
+	if uid != 0 && int(uid) != own {
+		return fmt.Errorf("inspect: user %d may not look at a process of user %d", uid, own)
+	}
+	return nil
+}
+
+// startOf returns when the process was started, in the kernel's own units, or "" if there is none.
+func startOf(pid int) string {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return ""
+	}
+	// The name, in parentheses, may hold anything. starttime is field 22; what follows the name begins with field 3.
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) < 20 {
+		return ""
+	}
+	return string(fields[19])
+}

@@ -1,0 +1,57 @@
+package inspect
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// Problem is the answer to a request that cannot be answered, as RFC 9457 has it. It is the error of a [Client].
+type Problem struct {
+	Type     string `json:"type"` // "about:blank": the status says it all
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail,omitempty"` // what happened, and what to do
+	Instance string `json:"instance,omitempty"`
+}
+
+func (p *Problem) Error() string { return "inspect: " + p.Detail }
+
+func problemf(status int, format string, args ...any) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// bad is for an error in what was asked.
+func bad(err error) *Problem {
+	return problemf(http.StatusBadRequest, "%s", strings.TrimPrefix(err.Error(), "inspect: "))
+}
+
+// fail answers with err. One that is no Problem is the inspector's own fault.
+func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var p *Problem
+	if !errors.As(err, &p) {
+		a.logger().Error("inspect: a request failed", slog.String("path", r.URL.Path), slog.Any("error", err))
+		p = problemf(http.StatusInternalServerError, "%v", err)
+	}
+	h := w.Header()
+	switch p.Status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "2")
+	}
+	if wantsText(r) {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(p.Status)
+		fmt.Fprintf(w, "%d %s: %s\n", p.Status, p.Title, p.Detail)
+		return
+	}
+	told := *p
+	told.Instance = r.URL.Path
+	h.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	json.NewEncoder(w).Encode(&told)
+}
