@@ -56,6 +56,7 @@ func benchmarks() []benchmark {
 	list = append(list, loops()...)
 	list = append(list, gens()...)
 	list = append(list, resiliences()...)
+	list = append(list, buses()...)
 	list = append(list, sims()...)
 	return append(list, benchmark{"idle", idle}, benchmark{"million", million}, benchmark{"hello", hello})
 }
