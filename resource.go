@@ -21,7 +21,12 @@ type resource struct {
 func (r *resource) base() *resource { return r }
 
 // SetName names the object for tools and error texts. Call it before the object is shared.
-func (r *resource) SetName(name string) { r.name.Store(&name) }
+func (r *resource) SetName(name string) {
+	r.name.Store(&name)
+	if record.On {
+		r.note.Store(true)
+	}
+}
 
 // Name returns the name given by SetName, or "".
 func (r *resource) Name() string {
@@ -59,15 +64,11 @@ func (r *resource) bind(s sched.Scheduler) {
 // noted reports whether it is noted who uses the resource; see package record. Once it is, it stays so:
 // an account with gaps would be wrong without looking so.
 func (r *resource) noted() bool {
-	if !record.On {
-		return false
-	}
-	if r.note.Load() {
-		return true
-	}
-	if record.Level.Load() < record.All && r.name.Load() == nil {
-		return false
-	}
+	return record.On && (r.note.Load() || record.Level.Load() >= record.All && r.startNoting())
+}
+
+//go:noinline
+func (r *resource) startNoting() bool {
 	r.note.Store(true)
 	return true
 }
