@@ -60,14 +60,15 @@ func (r *run) watch(ctx context.Context, l *life, what string, c *check) error {
 		c.since = now
 		r.mu.Unlock()
 		err := r.ask(ctx, c.fn)
+		over := ctx.Err() != nil // then it says nothing
 		r.mu.Lock()
 		before, passed := c.err, c.passed
 		c.since = time.Time{}
-		if ctx.Err() == nil {
+		if !over {
 			c.err, c.passed = err, passed || err == nil
 		}
 		r.mu.Unlock()
-		if ctx.Err() != nil {
+		if over {
 			return context.Cause(ctx)
 		}
 		wait := r.cfg.CheckEvery

@@ -220,3 +220,5 @@ func listOf(err error) []error {
 	}
 	return nil
 }
+
+func slogTo(d *diary) *slog.Logger { return slog.New(&lines{d: d}) }

@@ -119,6 +119,9 @@ func (r *run) stopOne(m *member, cause error) (errs []error, ended bool) {
 		}
 		return nil, true
 	}
+	if m.state == Stuck && !r.await(braid.Time(r.inner), nil, l.over) { // has had its time, in a restart
+		return nil, false
+	}
 	begin := braid.Time(r.inner)
 	least := min(r.cfg.LastMoment, m.StopTimeout)
 	by := begin.Add(m.StopTimeout)

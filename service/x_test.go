@@ -1,3 +1,0 @@
-package service_test
-
-var restartCases, checkCases, periodicCases, serveCases, treeCases []testCase
