@@ -75,6 +75,7 @@ func (q *Queue[T]) join(c *consumer[T]) {
 }
 
 func (q *Queue[T]) part(c *consumer[T]) {
+	c.idle.Set() // if it was Run's ctx that ended it
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.consumers = slices.DeleteFunc(q.consumers, func(other *consumer[T]) bool { return other == c })

@@ -55,20 +55,17 @@ func marks(err error) (permanent bool, after time.Duration) {
 	return permanent, after
 }
 
-// BusyError says that a shutdown could not wait for the end of all handlers: its ctx ended first. It unwraps to the cause of that.
+// BusyError says that a shutdown could not wait for the end of all handlers: its ctx ended first.
 // The jobs have been taken back and are among those that the shutdown returned, although their handlers still run.
 type BusyError struct {
 	Queue string   // the name from the config; may be empty
 	Jobs  []uint64 // the ids of the jobs whose handlers have not ended
-	Err   error    // why the ctx ended
+	Err   error    // why the ctx ended. Not unwrapped: this is more than a cancellation, and a braid.Timeout around the call keeps it
 }
 
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("work: queue %sis shut down, but %d handlers have not ended (jobs %v): %v", named(e.Queue), len(e.Jobs), e.Jobs, e.Err)
 }
-
-// Unwrap returns the cause.
-func (e *BusyError) Unwrap() error { return e.Err }
 
 // ExhaustedError says why a job was buried without running again: somebody took it into hand as often as it may be tried,
 // and the last time neither finished it nor gave it back. A job that takes its process down ends so. It matches [ErrLeaseLost].

@@ -39,7 +39,7 @@ func (q *Queue[T]) Drain(ctx context.Context, within time.Duration) ([]Job[T], e
 //
 // Enqueue and Replay return [braid.ErrShutdown] from now on. No job is started any more, and the ctx of each handler ends with ErrShutdown.
 // Stop waits for the handlers: a job whose handler succeeds all the same is done. One that fails for another reason goes through its
-// retry or burial. All others are returned, with the attempts that count. Then the Runs return nil.
+// retry or burial. All others are returned, with the attempts that count. When Stop returns without an error, all hooks have been told, and the Runs are about to return nil.
 //
 // An engine that keeps jobs elsewhere returns none: they are safe where they are. Stop may be called again; what was returned once is not returned twice.
 //
@@ -66,6 +66,12 @@ func (q *Queue[T]) Stop(ctx context.Context) ([]Job[T], error) {
 		left, err = q.engine.Close(ctx)
 		return err
 	})
+	q.mu.Lock()
+	consumers := slices.Clone(q.consumers)
+	q.mu.Unlock()
+	for _, c := range consumers {
+		_ = c.idle.Wait(ctx) // nobody has a job in hand; what they have still to count and to tell takes no time
+	}
 	return left, errors.Join(failed, err)
 }
 
