@@ -88,6 +88,7 @@ type reduction struct {
 	relied bool // and without that some tasks might not be able to go on
 
 	able []bool
+	when []int32 // the order in which they were found able, from 1
 	left int     // tasks that are not able
 	todo []int32 // able, and their neighbours have not been told
 
@@ -143,6 +144,7 @@ func reduce(s *Snapshot, timed bool) *reduction {
 	v := &reduction{
 		s: s, ix: s.lookup(), timed: timed,
 		able:       make([]bool, len(s.Tasks)),
+		when:       make([]int32, len(s.Tasks)),
 		place:      make([]place, len(s.Tasks)),
 		at:         make([]int32, len(s.Tasks)),
 		next:       fill(len(s.Tasks)),
@@ -534,6 +536,7 @@ func (v *reduction) settle() {
 func (v *reduction) free(i int32) {
 	if !v.able[i] {
 		v.able[i] = true
+		v.when[i] = int32(len(v.s.Tasks) - v.left + 1)
 		v.left--
 		v.todo = append(v.todo, i)
 	}

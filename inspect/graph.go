@@ -1,12 +1,19 @@
 package inspect
 
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
 // Graph is who waits for, holds, started or cancelled what.
 type Graph struct {
 	At
 
 	Nodes     []Node `json:"nodes"`
 	Edges     []Edge `json:"edges"`
-	Truncated bool   `json:"truncated"`
+	Truncated bool   `json:"truncated"` // there was more than GraphOptions.Max
 }
 
 // Node is a task, a scope or a resource.
@@ -20,21 +27,21 @@ type Node struct {
 
 // Kinds of [Edge].
 const (
-	EdgeWait   = "wait"   // from a task to the resource, or scope, that it waits on
-	EdgeHold   = "hold"   // from a resource to a task that holds it, or uses it
-	EdgeAwait  = "await"  // from a task to the task whose end it waits for
-	EdgeSpawn  = "spawn"  // from what runs a scope to a task in it
-	EdgeCancel = "cancel" // from where a cancellation began to a task that it reached
+	EdgeWait   = "wait"   // from a task to the resource, or the scope, that it waits on
+	EdgeHold   = "hold"   // from a resource to a task that holds it, or uses it, or will settle it
+	EdgeAwait  = "await"  // from a task to the task whose end it waits for; or from one that waits for its own tasks to each of them
+	EdgeSpawn  = "spawn"  // from the task that runs a scope to a task in it
+	EdgeCancel = "cancel" // from the task or scope where a cancellation began to a task that it has reached
 )
 
 // Edge leads from one node to another.
 type Edge struct {
-	Kind   string `json:"kind"`
-	From   uint64 `json:"from"`
-	To     uint64 `json:"to"`
-	FromOf string `json:"from_kind"` // kind of the node: ids of resources are counted apart
-	ToOf   string `json:"to_kind"`
-	Label  string `json:"label,omitempty"`
+	Kind     string `json:"kind"`
+	From     uint64 `json:"from"`
+	FromKind string `json:"from_kind"` // as Subject.Kind: ids of resources are counted apart from those of tasks and scopes
+	To       uint64 `json:"to"`
+	ToKind   string `json:"to_kind"`
+	Label    string `json:"label,omitempty"`
 }
 
 // GraphOptions says which part of the graph is wanted.
@@ -44,11 +51,297 @@ type GraphOptions struct {
 	Max  int      // nodes at most; 0 means 2,000
 }
 
-// Graph returns the graph of s.
-func (s *Snapshot) Graph(o GraphOptions) (*Graph, error) { return &Graph{}, nil }
+// defaultGraph is GraphOptions.Max if that is 0.
+const defaultGraph = 2000
+
+var edgeKinds = []string{EdgeWait, EdgeHold, EdgeAwait, EdgeSpawn, EdgeCancel}
+
+// Graph returns the graph of s: the edges that are wanted, and the nodes at their ends. A task without an edge is not in it.
+// It is an error if there is no such root or no such kind of edge. If there are too many nodes, those in deadlocks come first.
+func (s *Snapshot) Graph(o GraphOptions) (*Graph, error) {
+	for _, k := range o.Of {
+		if !slices.Contains(edgeKinds, k) {
+			return nil, fmt.Errorf("inspect: of=%q: there is no such kind of edge; there are %s", k, strings.Join(edgeKinds, ", "))
+		}
+	}
+	switch {
+	case o.Root != 0 && s.Task(o.Root) == nil && s.Scope(o.Root) == nil:
+		return nil, fmt.Errorf("inspect: there is no task and no scope %d in this snapshot: it has ended, or never was", o.Root)
+	case o.Max < 0:
+		return nil, fmt.Errorf("inspect: a graph of %d nodes: the number must not be negative; 0 means %d", o.Max, defaultGraph)
+	case o.Max == 0:
+		o.Max = defaultGraph
+	}
+	if len(o.Of) == 0 {
+		o.Of = []string{EdgeWait, EdgeHold, EdgeAwait}
+	}
+	d := &drawing{s: s, o: o, g: &Graph{At: s.moment(), Nodes: []Node{}, Edges: []Edge{}}, nodes: make(map[nodeID]bool), stuck: make(map[uint64]bool)}
+	for _, dead := range s.Deadlocks() {
+		for _, id := range dead.Tasks {
+			d.stuck[id] = true
+		}
+	}
+	inside := s.inside(o.Root)
+	for _, stuckOnes := range []bool{true, false} {
+		for i := range s.Tasks {
+			t := &s.Tasks[i]
+			if d.stuck[t.ID] == stuckOnes && (o.Root == 0 || inside[int32(i)]) {
+				d.task(t)
+			}
+		}
+	}
+	d.resources()
+	return d.g, nil
+}
+
+type nodeID struct {
+	kind string
+	id   uint64
+}
+
+// drawing is a graph in the making.
+type drawing struct {
+	s     *Snapshot
+	o     GraphOptions
+	g     *Graph
+	nodes map[nodeID]bool
+	stuck map[uint64]bool
+}
+
+func (d *drawing) wants(kind string) bool { return slices.Contains(d.o.Of, kind) }
+
+// task adds the edges of one task.
+func (d *drawing) task(t *Task) {
+	me := nodeID{"task", t.ID}
+	if w := t.Wait; w != nil {
+		switch {
+		case w.Resource != 0 && d.wants(EdgeWait) && d.s.Resource(w.Resource) != nil:
+			d.edge(EdgeWait, me, nodeID{"resource", w.Resource}, waitLabel(w))
+		case w.Task != 0 && d.wants(EdgeAwait) && d.s.Task(w.Task) != nil:
+			d.edge(EdgeAwait, me, nodeID{"task", w.Task}, "")
+		case w.Scope != 0 && w.Op == opJoin && d.wants(EdgeAwait):
+			_, members := d.s.Children(w.Scope)
+			for _, m := range members {
+				if len(d.nodes) >= d.o.Max {
+					d.g.Truncated = true
+					break
+				}
+				d.edge(EdgeAwait, me, nodeID{"task", m.ID}, "its own")
+			}
+		case w.Scope != 0 && w.Op != opJoin:
+			d.slots(me, w.Scope, w.Op)
+		}
+	} else if t.State == StateQueued {
+		d.slots(me, t.Parent, "slot")
+	}
+	if t.Owner != 0 && d.wants(EdgeSpawn) && d.s.Task(t.Owner) != nil {
+		d.edge(EdgeSpawn, nodeID{"task", t.Owner}, me, d.s.scopeLabel(t.Parent))
+	}
+	if c := t.Cancel; c != nil && c.Scope != 0 && c.Scope != t.ID && d.wants(EdgeCancel) {
+		switch {
+		case d.s.Task(c.Scope) != nil:
+			d.edge(EdgeCancel, nodeID{"task", c.Scope}, me, c.Cause)
+		case d.s.Scope(c.Scope) != nil:
+			d.edge(EdgeCancel, nodeID{"scope", c.Scope}, me, c.Cause)
+		}
+	}
+}
+
+func (s *Snapshot) scopeLabel(id uint64) string {
+	if sc := s.Scope(id); sc != nil {
+		return sc.Name
+	}
+	return ""
+}
+
+func waitLabel(w *Wait) string {
+	label := w.Op
+	if w.Pos > 0 {
+		label += ", " + ordinal(w.Pos)
+	}
+	return label
+}
+
+// slots adds the edges of a task that waits for a slot of a scope.
+func (d *drawing) slots(me nodeID, scope uint64, label string) {
+	if d.s.Scope(scope) == nil || !d.wants(EdgeWait) {
+		return
+	}
+	known := d.nodes[nodeID{"scope", scope}]
+	if !d.edge(EdgeWait, me, nodeID{"scope", scope}, label) || known || !d.wants(EdgeHold) {
+		return
+	}
+	_, members := d.s.Children(scope)
+	for _, m := range members {
+		if m.Slot {
+			d.edge(EdgeHold, nodeID{"scope", scope}, nodeID{"task", m.ID}, "slot")
+		}
+	}
+}
+
+// resources adds who holds what somebody in the graph waits on, or, if everything is wanted, anything.
+func (d *drawing) resources() {
+	if !d.wants(EdgeHold) {
+		return
+	}
+	for i := range d.s.Resources {
+		r := &d.s.Resources[i]
+		node := nodeID{"resource", r.ID}
+		if !d.nodes[node] && (d.o.Root != 0 || d.wants(EdgeWait)) && !d.heldInside(r) {
+			continue
+		}
+		for _, h := range r.Holders {
+			if h.Ended || d.s.Task(h.Task) == nil {
+				continue
+			}
+			label := h.Mode
+			if h.Amount > 1 && h.Amount < 1<<30 {
+				label = strings.TrimSpace(label + " ×" + strconv.FormatInt(h.Amount, 10))
+			}
+			if h.Maybe {
+				label = strings.TrimSpace(label + " perhaps")
+			}
+			d.edge(EdgeHold, node, nodeID{"task", h.Task}, label)
+		}
+		if r.Task != 0 && d.s.Task(r.Task) != nil {
+			d.edge(EdgeHold, node, nodeID{"task", r.Task}, "settles")
+		}
+	}
+}
+
+// heldInside reports whether a task that is in the graph holds permits of r.
+func (d *drawing) heldInside(r *Resource) bool {
+	return hasPermits(r) && slices.ContainsFunc(r.Holders, func(h Hold) bool { return d.nodes[nodeID{"task", h.Task}] })
+}
+
+// edge adds an edge and its ends, unless that would be too much.
+func (d *drawing) edge(kind string, from, to nodeID, label string) bool {
+	if from == to && kind == EdgeSpawn {
+		return false
+	}
+	extra := 0
+	for _, n := range []nodeID{from, to} {
+		if !d.nodes[n] {
+			extra++
+		}
+	}
+	if len(d.nodes)+extra > d.o.Max {
+		d.g.Truncated = true
+		return false
+	}
+	d.node(from)
+	d.node(to)
+	d.g.Edges = append(d.g.Edges, Edge{Kind: kind, From: from.id, FromKind: from.kind, To: to.id, ToKind: to.kind, Label: label})
+	return true
+}
+
+func (d *drawing) node(id nodeID) {
+	if d.nodes[id] {
+		return
+	}
+	d.nodes[id] = true
+	n := Node{Subject: Subject{Kind: id.kind, ID: id.id}}
+	switch id.kind {
+	case "task":
+		t := d.s.Task(id.id)
+		n.Subject, n.State, n.Deadlock = d.s.taskSubject(t), t.State, d.stuck[t.ID]
+		n.Detail = causeOf(t.Cancel)
+		if n.Detail != "" {
+			n.Detail = "cancelled: " + n.Detail
+		}
+	case "scope":
+		sc := d.s.Scope(id.id)
+		n.Subject, n.Detail = d.s.scopeSubject(sc), d.s.scopeDetail(sc)
+	case "resource":
+		r := d.s.Resource(id.id)
+		n.Name = resourceName(r)
+		n.Detail = useOf(r)
+	}
+	d.g.Nodes = append(d.g.Nodes, n)
+}
+
+// useOf says how full r is.
+func useOf(r *Resource) string {
+	switch {
+	case r.Capacity > 1 && r.Capacity < 1<<30:
+		return fmt.Sprintf("%d of %d, %d waiting", r.InUse, r.Capacity, r.Waiting)
+	case r.Waiting > 0:
+		return fmt.Sprintf("%d waiting", r.Waiting)
+	default:
+		return ""
+	}
+}
+
+// name is the node's name in DOT and Mermaid.
+func (n nodeID) name() string { return n.kind[:1] + strconv.FormatUint(n.id, 10) }
 
 // DOT returns g in the language of Graphviz.
-func (g *Graph) DOT() string { return "" }
+func (g *Graph) DOT() string {
+	var b strings.Builder
+	b.WriteString("digraph tasks {\n\trankdir=LR\n\tnode [fontname=\"sans-serif\"]\n\tedge [fontname=\"sans-serif\", fontsize=10]\n")
+	shapes := map[string]string{"task": "box", "scope": "component", "resource": "ellipse"}
+	for _, n := range g.Nodes {
+		color := ""
+		if n.Deadlock {
+			color = ", color=red, penwidth=2"
+		}
+		fmt.Fprintf(&b, "\t%s [shape=%s, label=%s%s]\n", nodeID{n.Kind, n.ID}.name(), shapes[n.Kind], dotQuote(n.lines("\n")), color)
+	}
+	for _, e := range g.Edges {
+		style := map[string]string{EdgeHold: ", style=dashed", EdgeSpawn: ", color=gray", EdgeCancel: ", color=orange"}[e.Kind]
+		fmt.Fprintf(&b, "\t%s -> %s [label=%s%s]\n", nodeID{e.FromKind, e.From}.name(), nodeID{e.ToKind, e.To}.name(), dotQuote(strings.TrimSpace(e.Kind+" "+e.Label)), style)
+	}
+	if g.Truncated {
+		b.WriteString("\tlabel=\"there is more than is shown\"\n")
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// lines is what stands in the node's picture.
+func (n *Node) lines(separator string) string {
+	text := n.Name
+	for _, more := range []string{n.State, n.Detail} {
+		if more != "" {
+			text += separator + more
+		}
+	}
+	return text
+}
+
+// dotQuote quotes a label. Names are the program's, so anything may be in them.
+func dotQuote(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", " ", "\n", `\n`).Replace(text) + `"`
+}
 
 // Mermaid returns g as a Mermaid flowchart.
-func (g *Graph) Mermaid() string { return "" }
+func (g *Graph) Mermaid() string {
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	open := map[string][2]string{"task": {"[", "]"}, "scope": {"[[", "]]"}, "resource": {"([", "])"}}
+	for _, n := range g.Nodes {
+		fmt.Fprintf(&b, "  %s%s\"%s\"%s\n", nodeID{n.Kind, n.ID}.name(), open[n.Kind][0], mermaidText(n.lines("\n")), open[n.Kind][1])
+	}
+	arrows := map[string]string{EdgeHold: "-.->", EdgeSpawn: "-->", EdgeWait: "==>", EdgeAwait: "==>", EdgeCancel: "--x"}
+	for _, e := range g.Edges {
+		fmt.Fprintf(&b, "  %s %s|\"%s\"| %s\n", nodeID{e.FromKind, e.From}.name(), arrows[e.Kind], mermaidText(strings.TrimSpace(e.Kind+" "+e.Label)), nodeID{e.ToKind, e.To}.name())
+	}
+	var stuck []string
+	for _, n := range g.Nodes {
+		if n.Deadlock {
+			stuck = append(stuck, nodeID{n.Kind, n.ID}.name())
+		}
+	}
+	if len(stuck) > 0 {
+		b.WriteString("  classDef deadlock stroke:#c00,stroke-width:3px\n  class " + strings.Join(stuck, ",") + " deadlock\n")
+	}
+	if g.Truncated {
+		b.WriteString("  %% there is more than is shown\n")
+	}
+	return b.String()
+}
+
+// mermaidText writes text with the entities that Mermaid reads between quotes.
+func mermaidText(text string) string {
+	return strings.NewReplacer("&", "#amp;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "#", "#35;", "\r", " ", "\n", "<br/>", "`", "#96;").Replace(text)
+}
