@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,11 +22,14 @@ func ask(h http.Handler) (status int, body string) {
 
 var checkCases = []testCase{
 	{"readiness is checked again and again, and answered from what was found out", func(t *testing.T, ctx context.Context) {
-		var down error
-		asked := 0
+		var down atomic.Bool
+		var asked atomic.Int32
 		s := newService(service.Config{CheckEvery: 10 * time.Second}, service.Component{Name: "db", Run: untilDone, Ready: func(context.Context) error {
-			asked++
-			return down
+			asked.Add(1)
+			if down.Load() {
+				return errDown
+			}
+			return nil
 		}})
 		if status, body := ask(s.ReadyHandler()); status != 503 || body != "not ready\nit does not run\n" {
 			t.Fatalf("%d, %q", status, body)
@@ -39,8 +43,8 @@ var checkCases = []testCase{
 			if status, body := ask(s.ReadyHandler()); status != 200 || body != "ready\n" {
 				t.Fatalf("%d, %q", status, body)
 			}
-			equal(t, "asked", asked, 1)
-			down = errDown
+			equal(t, "asked", asked.Load(), 1)
+			down.Store(true)
 			must(t, braid.Sleep(ctx, 10*time.Second))
 			contains(t, s.Ready().Error(), "shop is not ready: db: down")
 			if status, body := ask(s.ReadyHandler()); status != 503 || body != "not ready\ndb: down\n" {
@@ -48,7 +52,7 @@ var checkCases = []testCase{
 			}
 			must(t, s.Alive())
 			equal(t, "state", stateOf(s, "db"), service.Running)
-			down = nil
+			down.Store(false)
 			must(t, braid.Sleep(ctx, 10*time.Second))
 			must(t, s.Ready())
 			s.Stop(nil)
@@ -60,17 +64,17 @@ var checkCases = []testCase{
 	}},
 	{"a check that hangs fails, and nobody who asks has to wait", func(t *testing.T, ctx context.Context) {
 		var leave braid.Event
-		hang := false
+		var hang atomic.Bool
 		s := newService(service.Config{CheckEvery: 10 * time.Second, CheckTimeout: 2 * time.Second}, service.Component{
 			Name: "db", Run: untilDone,
 			Ready: func(ctx context.Context) error {
-				if hang {
+				if hang.Load() {
 					return never(&leave)(ctx)
 				}
 				return nil
 			},
 			Alive: func(ctx context.Context) error {
-				if hang {
+				if hang.Load() {
 					return untilDone(ctx)
 				}
 				return nil
@@ -79,7 +83,7 @@ var checkCases = []testCase{
 		with(t, ctx, func(ctx context.Context, g *braid.Group) {
 			u := begin(g, s)
 			must(t, braid.Sleep(ctx, time.Second))
-			hang = true
+			hang.Store(true)
 			must(t, braid.Sleep(ctx, 10*time.Second))
 			must(t, s.Ready()) // the call goes on for less than its time
 			must(t, braid.Sleep(ctx, 2*time.Second))
@@ -89,7 +93,7 @@ var checkCases = []testCase{
 			}), 0)
 			contains(t, s.Status().Components[0].Ready.Error(), "not answered")
 			leave.Set()
-			hang = false
+			hang.Store(false)
 			must(t, braid.Sleep(ctx, 10*time.Second))
 			must(t, s.Ready())
 			must(t, s.Alive())
