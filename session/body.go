@@ -83,7 +83,7 @@ func (b *body) readHere(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: //nolint:errorlint // only that is the end: what wraps it is a failure
 		b.end(io.EOF)
 		return n, io.EOF
 	case b.x.ctx.Err() != nil:
@@ -107,12 +107,18 @@ func (b *body) readOnce(p []byte) (int, error) {
 
 // Close ends the body. It reads what little may be left of it, see Limits.Drain. A Read under way returns.
 func (b *body) Close() error {
+	ctx := context.WithoutCancel(b.x.call.caller)
+	_, err := inGoroutines(ctx, b.x.s.outside, func(context.Context) (struct{}, error) { b.close(); return struct{}{}, nil })
+	return err
+}
+
+// close is Close for callers that are on a goroutine.
+func (b *body) close() {
 	if b.reading.TryLock() {
 		b.drain()
 		b.reading.Unlock()
 	}
 	b.end(http.ErrBodyReadAfterClose)
-	return nil
 }
 
 // drain reads the rest, if it is small and there soon. reading is held.
@@ -128,7 +134,7 @@ func (b *body) drain() {
 	defer timer.Stop()
 	n, err := io.CopyN(io.Discard, b.rc, most+1)
 	b.read.Add(n)
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF { //nolint:errorlint // as in Read
 		b.end(io.EOF)
 	}
 }
@@ -165,11 +171,12 @@ func (b *body) end(err error) {
 	then := b.then
 	b.then = nil
 	b.mu.Unlock()
-	if err != io.EOF {
+	whole := err == io.EOF //nolint:errorlint // as in Read
+	if !whole {
 		b.x.cancel(errOver) // before Close, which would wait for a Read under way
 	}
 	_ = b.rc.Close()
-	if err == io.EOF || err == http.ErrBodyReadAfterClose {
+	if whole || errors.Is(err, http.ErrBodyReadAfterClose) {
 		err = nil
 	}
 	b.x.finish(err)

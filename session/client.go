@@ -25,7 +25,8 @@ func (s *Session) Client() *http.Client {
 //
 // # Cancellation
 //
-// If the request's ctx is done already, or ends before the response is there, the error has its cause; what had begun has been cancelled and joined.
+// If the request's ctx is done already, or ends before the response is there, the error has its cause; what had begun has been cancelled and joined,
+// except for a connection that is being made, which may be of use to others.
 // If it ends later, the body breaks off.
 func (s *Session) Do(req *http.Request) (*http.Response, error) {
 	if err := checkRequest(req); err != nil {

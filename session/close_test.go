@@ -111,13 +111,13 @@ func TestClose_readToTheEnd(t *testing.T) {
 			_, _ = io.WriteString(w, strings.Repeat("x", 10_000*len(r.URL.Query().Get("n"))))
 		})
 		n.with(ctx, session.Config{BaseURL: api}, func(ctx context.Context, s *session.Session) {
-			resp, err := s.Get(ctx, "?n=1") //nolint:bodyclose // on purpose
+			resp, err := s.Get(ctx, "?n=1")
 			must(t, err)
 			_, err = io.Copy(io.Discard, resp.Body)
 			must(t, err)
-			_, err = s.Get(ctx, "") //nolint:bodyclose // on purpose
+			_, err = s.Get(ctx, "")
 			must(t, err)
-			_, err = s.Do(newRequest(t, ctx, http.MethodHead, "?n=1", "")) //nolint:bodyclose // on purpose
+			_, err = s.Do(newRequest(t, ctx, http.MethodHead, "?n=1", ""))
 			must(t, err)
 			equal(t, "bodies", s.Statistics().Bodies, 0)
 		})
@@ -142,7 +142,7 @@ func TestClose_after(t *testing.T) {
 			wantErr(t, err, session.ErrClosed)
 			_, err = s.Client().Do(req)
 			wantErr(t, err, session.ErrClosed)
-			_, err = s.RoundTrip(req) //nolint:bodyclose // there is none
+			_, err = s.RoundTrip(req)
 			wantErr(t, err, session.ErrClosed)
 			equal(t, "body was closed", body.n, 3)
 			return nil
@@ -151,7 +151,7 @@ func TestClose_after(t *testing.T) {
 	})
 }
 
-// A ctx that ends ends the wait for the close, and not the close.
+// The end of a ctx is that of the wait for the close, and not of the close.
 func TestClose_doesNotWaitLongerThanItsCtx(t *testing.T) {
 	inBubble(t, func(ctx context.Context, n *network) {
 		stuck := make(chan struct{})

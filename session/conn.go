@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -34,6 +35,9 @@ func (c *conn) Close() error {
 	})
 	return err
 }
+
+// ReadFrom lets what can send a file without copying it do so.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
 // dial is what net/http connects with.
 func (s *Session) dial(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -89,10 +89,13 @@ func (l *loading) once(ctx context.Context) error {
 
 // accept looks whether resp is what is to be loaded.
 func (l *loading) accept(resp *http.Response) error {
+	resumed := l.done > 0
 	switch {
-	case resp.StatusCode >= 400 && !(l.done > 0 && resp.StatusCode == http.StatusRequestedRangeNotSatisfiable):
+	case resumed && resp.StatusCode == http.StatusRequestedRangeNotSatisfiable: // it is shorter now
+		return fmt.Errorf("session: GET %s: resumed after %d bytes, got %s: %w", resp.Request.URL.Redacted(), l.done, resp.Status, ErrChanged)
+	case resp.StatusCode >= 400:
 		return readStatus(resp)
-	case l.done == 0 && resp.StatusCode == http.StatusOK:
+	case !resumed && resp.StatusCode == http.StatusOK:
 		l.total = resp.ContentLength
 		l.validator = ""
 		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // no weak one
@@ -103,7 +106,7 @@ func (l *loading) accept(resp *http.Response) error {
 		if resp.Header.Get("Accept-Ranges") == "none" {
 			l.validator = ""
 		}
-	case l.done == 0:
+	case !resumed:
 		return fmt.Errorf("session: GET %s: %s is no answer to load", resp.Request.URL.Redacted(), resp.Status)
 	case resp.StatusCode != http.StatusPartialContent, !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", l.done)):
 		return fmt.Errorf("session: GET %s: resumed after %d bytes, got %s: %w", resp.Request.URL.Redacted(), l.done, resp.Status, ErrChanged)

@@ -89,10 +89,10 @@ func (x *exchange) breakOff(cause error) {
 	}
 }
 
-// send sends the request and returns its response. until, if not nil, is a ctx that ends the exchange, too, until the response is there.
+// send sends the request and returns its response. The end of until ends the exchange, too, until the response is there.
 func (x *exchange) send(until context.Context) (*http.Response, error) {
 	stop := func() bool { return true }
-	if until != nil {
+	if until.Done() != nil {
 		stop = context.AfterFunc(until, func() { x.cancel(context.Cause(until)) })
 	}
 	defer stop()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -56,11 +57,7 @@ func (n *network) dialed(addr string) int {
 // serve answers at addr with handler.
 func (n *network) serve(addr string, handler http.HandlerFunc) {
 	l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{ReadHeaderTimeout: time.Hour, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n.servers.Add(1)
-		defer n.servers.Done()
-		handler(w, r)
-	})}
+	server := &http.Server{ReadHeaderTimeout: time.Hour, Handler: handler}
 	go func() { _ = server.Serve(l) }()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -215,4 +212,12 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// slogToNowhere drops what is logged until its result is called.
+func slogToNowhere(t *testing.T) (restore func()) {
+	t.Helper()
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	return func() { slog.SetDefault(before) }
 }

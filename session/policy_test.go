@@ -22,20 +22,21 @@ import (
 // At most so many are under way to one host, until their bodies have ended; the others wait in their order, and leave with their ctx.
 func TestLimit_requests(t *testing.T) {
 	inBubble(t, func(ctx context.Context, n *network) {
-		var order []string
-		running, most := 0, 0
 		var mu sync.Mutex
+		var order []string
+		held, most := 0, 0
 		n.serve("api.test:80", func(w http.ResponseWriter, r *http.Request) {
 			mu.Lock()
-			running++
-			most = max(most, running)
+			defer mu.Unlock()
 			order = append(order, r.URL.Path)
-			mu.Unlock()
 			_, _ = io.WriteString(w, strings.Repeat("x", 5000))
-			mu.Lock()
-			running--
-			mu.Unlock()
 		})
+		hold := func(by int) {
+			mu.Lock()
+			defer mu.Unlock()
+			held += by
+			most = max(most, held)
+		}
 		n.with(ctx, session.Config{BaseURL: api, Limits: session.Limits{Requests: 2, Queue: 5}}, func(ctx context.Context, s *session.Session) {
 			err := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 				for i := range 6 {
@@ -51,8 +52,10 @@ func TestLimit_requests(t *testing.T) {
 						if err != nil {
 							return err
 						}
-						defer resp.Body.Close()
-						return braid.Sleep(ctx, time.Second) // it holds its place for as long as it holds its body
+						defer resp.Body.Close() // it holds its place for as long as it holds its body
+						hold(1)
+						defer hold(-1)
+						return braid.Sleep(ctx, time.Second+time.Duration(i)*10*time.Millisecond)
 					})
 					synctest.Wait()
 				}
@@ -60,7 +63,7 @@ func TestLimit_requests(t *testing.T) {
 			})
 			must(t, err)
 			equal(t, "order", strings.Join(order, " "), "/0 /1 /2 /4 /5")
-			equal(t, "at a time", most, 2)
+			equal(t, "bodies at a time", most, 2)
 		})
 	})
 }

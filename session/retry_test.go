@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -34,9 +35,7 @@ func (f *failing) handle(w http.ResponseWriter, r *http.Request) {
 	f.bodies = append(f.bodies, string(body))
 	i := int(f.n.Add(1)) - 1
 	if i < len(f.codes) {
-		for k, v := range f.header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), f.header)
 		w.WriteHeader(f.codes[i])
 		return
 	}

@@ -21,7 +21,8 @@ import (
 // # Cancellation
 //
 // If the request's ctx is done already, or ends before the response is there, RoundTrip returns its cause,
-// when all that it had begun has been cancelled and joined. If it ends later, the body breaks off.
+// when all that it had begun has been cancelled and joined, except for a connection that is being made, which may be of use to others.
+// If it ends later, the body breaks off.
 func (s *Session) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := checkRequest(req); err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func (s *Session) sendHere(ctx context.Context, c *call, req *http.Request) (res
 		s.running.Add(1)
 		defer s.running.Add(-1)
 		var err error
-		resp, err = s.retried(ctx, c, req)
+		resp, err = s.retried(ctx, c, req) //nolint:bodyclose // the caller does
 		returned = true
 		return err
 	}, braid.Name(or(req.Method, http.MethodGet)+" "+req.URL.Host))
@@ -102,16 +103,16 @@ func (s *Session) sendHere(ctx context.Context, c *call, req *http.Request) (res
 	return nil, err
 }
 
-// badStatus is the error of a try whose response is the result all the same if no other try follows.
-type badStatus struct {
+// statusRetryError is the error of a try whose response is the result all the same if no other try follows.
+type statusRetryError struct {
 	err   *StatusError
 	resp  *http.Response
 	after time.Duration
 }
 
-func (e *badStatus) Error() string             { return e.err.Error() }
-func (e *badStatus) Unwrap() error             { return e.err }
-func (e *badStatus) RetryAfter() time.Duration { return e.after }
+func (e *statusRetryError) Error() string             { return e.err.Error() }
+func (e *statusRetryError) Unwrap() error             { return e.err }
+func (e *statusRetryError) RetryAfter() time.Duration { return e.after }
 
 // retried makes as many tries as it takes.
 func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*http.Response, error) {
@@ -130,12 +131,12 @@ func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*htt
 			return nil, marked(err)
 		}
 		if s.config.Retry != nil && slices.Contains(s.config.RetryStatus, resp.StatusCode) {
-			return nil, &badStatus{err: statusError(resp), resp: resp, after: retryAfter(resp.Header, time.Now())}
+			return nil, &statusRetryError{err: statusError(resp), resp: resp, after: retryAfter(resp.Header, time.Now())}
 		}
 		return resp, nil
 	}
 	resp, err := resilience.Compose(resilience.Parts[*http.Response]{Retry: s.retryOf(c, req), Expect: s.config.Expect}).Do(ctx, try)
-	if bad, ok := errors.AsType[*badStatus](err); ok {
+	if bad, ok := errors.AsType[*statusRetryError](err); ok {
 		return bad.resp, nil
 	}
 	if err != nil && attempt == 0 {
@@ -155,8 +156,8 @@ func (s *Session) retryOf(c *call, req *http.Request) *resilience.Retry {
 		retry.Attempts = 1
 	}
 	retry.OnRetry = func(n int, err error, wait time.Duration) {
-		if bad, ok := errors.AsType[*badStatus](err); ok {
-			_ = bad.resp.Body.Close() // it waits without a place in the limit of the host, and without a connection
+		if bad, ok := errors.AsType[*statusRetryError](err); ok {
+			bodyOf(bad.resp).close() // it waits without a place in the limit of the host, and without a connection
 		}
 		s.tell(c.caller, Event{Kind: Retrying, Method: req.Method, URL: req.URL.Redacted(), Attempt: n, Err: err, Wait: wait})
 		if s.config.Retry.OnRetry != nil {
@@ -246,12 +247,12 @@ func (s *Session) hedged(ctx context.Context, c *call, req *http.Request, n int,
 	parts := resilience.Parts[*http.Response]{Expect: s.config.Expect}
 	if s.config.Hedge == nil || !isSafe(req) || hasBody(req) {
 		if parts.Expect <= 0 {
-			return s.try(nil, c, req, n, false, release)
+			return s.try(context.Background(), c, req, n, false, release)
 		}
 	} else {
 		parts.Hedge = &resilience.Hedge[*http.Response]{
 			Delay: s.config.Hedge.Delay, Max: s.config.Hedge.Max, Budget: s.config.Hedge.Budget,
-			Dispose: func(late *http.Response) { _ = late.Body.Close() },
+			Dispose: func(late *http.Response) { bodyOf(late).close() },
 		}
 	}
 	var made atomic.Int32
@@ -274,7 +275,7 @@ func (s *Session) hedged(ctx context.Context, c *call, req *http.Request, n int,
 	})
 }
 
-// try sends req once. until, if not nil, ends it, too, until the response is there.
+// try sends req once. The end of until ends it, too, until the response is there.
 func (s *Session) try(until context.Context, c *call, req *http.Request, n int, hedge bool, release func()) (resp *http.Response, err error) {
 	x, err := s.begin(c, req, n, hedge, release)
 	answered := false

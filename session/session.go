@@ -54,27 +54,40 @@ func Run(ctx context.Context, config Config, fn func(context.Context, *Session) 
 		panic("session: Run needs a function; the one given is nil")
 	}
 	var err error
+	var opts []braid.RunOption
+	if braid.Current(ctx) == nil {
+		opts = append(opts, braid.Name("session.Run")) // it is a task of its own then
+	}
 	entered := false
 	scope := braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 		entered = true
-		var s *Session
-		if s, err = Open(ctx, g, config); err != nil {
-			return nil
-		}
-		if err = fn(ctx, s); ctx.Err() != nil {
-			return nil // the session ends with the scope, and tells nobody: who has a body has been told to stop, too
-		}
-		err = errors.Join(err, s.Close(ctx))
+		err = within(ctx, g, config, fn) // not as the error of a scope: it should come back as it is
 		return nil
-	})
+	}, opts...)
 	if !entered {
 		return scope
 	}
 	return err
 }
 
+// within opens a session in g, calls fn, and closes it.
+func within(ctx context.Context, g *braid.Group, config Config, fn func(context.Context, *Session) error) error {
+	s, err := Open(ctx, g, config)
+	if err != nil {
+		return err
+	}
+	err = fn(ctx, s)
+	if ctx.Err() != nil { // it ends with the scope, and reports nothing: whoever has a body has been told to stop, too
+		return err
+	}
+	if leak := s.Close(ctx); leak != nil {
+		return errors.Join(err, leak)
+	}
+	return err
+}
+
 // Open puts a session into g, as a task that has the name of the config. The session ends with [Session.Close] or with g's scope:
-// g's Run waits for it, so the session of a scope that is not cancelled must be closed.
+// g's Run waits for it, so the session of a scope that is not cancelled must be closed. In a limited group it takes a slot for as long.
 // A BaseURL that is none is an error; Open panics if numbers in the config make no sense.
 //
 // # Cancellation
@@ -176,7 +189,7 @@ func (s *Session) shut(ctx context.Context, g *braid.Group, wanted bool) {
 	s.mu.Lock()
 	s.closed = true
 	leak := &LeakError{Session: s.config.Name}
-	var open []*exchange
+	open := make([]*exchange, 0, len(s.open))
 	for x := range s.open {
 		open = append(open, x)
 		if b, ok := x.leaked(); ok && wanted {

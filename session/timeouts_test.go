@@ -123,7 +123,7 @@ func TestTimeouts_tryLivesWithItsBody(t *testing.T) {
 			for range 5 {
 				_, _ = io.WriteString(w, "x")
 				_ = http.NewResponseController(w).Flush()
-				time.Sleep(time.Second) //nolint:forbidigo // virtual
+				sleepFor(r, 1)
 			}
 		})
 		n.with(ctx, session.Config{Timeouts: session.Timeouts{Try: 6 * time.Second}}, func(ctx context.Context, s *session.Session) {
@@ -225,7 +225,7 @@ func TestCancel_before(t *testing.T) {
 			must(t, err)
 			_, err = s.Do(req)
 			wantErr(t, err, cause)
-			_, err = s.RoundTrip(req) //nolint:bodyclose // there is none
+			_, err = s.RoundTrip(req)
 			wantErr(t, err, cause)
 			_, err = s.Download(ctx, session.Download{URL: api}, io.Discard)
 			wantErr(t, err, cause)
