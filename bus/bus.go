@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -131,8 +132,8 @@ func Run(ctx context.Context, config Config, body func(ctx context.Context, b *B
 	}, braid.Name(config.name()))
 }
 
-// Close ends the bus: publishing and subscribing end with [ErrClosed] from now on, also for publishers that wait for room. Handlers work off
-// what is queued, for up to Config.Drain. Then their ctx ends, and what is still queued is dropped. Close returns when all handlers
+// Close ends the bus: publishing and subscribing end with [ErrClosed] from now on, also for publishers that wait for room, and for handlers.
+// These work off what is queued, for up to Config.Drain. Then their ctx ends, and what is still queued is dropped. Close returns when all handlers
 // have returned; one that ignores its ctx holds Close for as long as it likes.
 // The error is nil if everything that was accepted has been handled, or has failed, else a [*CloseError].
 //
@@ -145,8 +146,10 @@ func Run(ctx context.Context, config Config, body func(ctx context.Context, b *B
 func (b *Bus) Close(ctx context.Context) error {
 	b.announce(ctx, "bus.Close")
 	b.refuse()
-	if c := currentOf(ctx); c != nil && c.sub.bus == b {
-		return ErrHandlerRunning
+	for c := currentOf(ctx); c != nil; c = c.from {
+		if c.sub.bus == b {
+			return ErrHandlerRunning
+		}
 	}
 	if err := braid.Timeout(ctx, b.config.Drain, b.empty.Wait); err != nil {
 		b.mu.Lock()
@@ -305,9 +308,7 @@ func (b *Bus) route(t reflect.Type) (*route, error) {
 		return r, nil
 	}
 	routes := make(map[reflect.Type]*route, len(old)+1)
-	for k, r := range old {
-		routes[k] = r
-	}
+	maps.Copy(routes, old)
 	r := b.newRoute(t, name)
 	routes[t] = r
 	b.routes.Store(&routes)
@@ -419,8 +420,8 @@ func (b *Bus) point(op string) {
 // Name returns the name from the Config, or "bus".
 func (b *Bus) Name() string { return b.config.Name }
 
-// BusStatistics is a snapshot of a bus.
-type BusStatistics struct {
+// Statistics is a snapshot of a bus.
+type Statistics struct {
 	Name          string
 	Closed        bool
 	Published     uint64 // calls of Publish that were accepted
@@ -430,11 +431,11 @@ type BusStatistics struct {
 }
 
 // Statistics returns a snapshot. Subscriptions that have ended are not in it.
-func (b *Bus) Statistics() BusStatistics {
+func (b *Bus) Statistics() Statistics {
 	b.mu.Lock()
 	live := slices.Clone(b.live)
 	b.mu.Unlock()
-	st := BusStatistics{
+	st := Statistics{
 		Name: b.config.Name, Closed: b.closed.Load(),
 		Published: b.published.Load(), Unheard: b.unheard.Load(), Unknown: b.unknown.Load(),
 	}

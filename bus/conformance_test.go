@@ -38,7 +38,7 @@ func cases() []testCase {
 	list := slices.Concat(policyCases, waitCases, closeCases, wireCases)
 	for kind, config := range kinds {
 		for _, c := range bustest.Cases() {
-			list = append(list, testCase{name: kind + ": " + c.Name, run: func(t *testing.T, ctx context.Context) { c.Run(t, ctx, config(t)) }})
+			list = append(list, testCase{name: kind + ": " + c.Name, run: func(t *testing.T, ctx context.Context) { c.Run(ctx, t, config(t)) }})
 		}
 	}
 	return list

@@ -17,7 +17,7 @@ func eventName(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		elem = t.Elem()
 	}
-	if n, ok := reflect.New(elem).Interface().(Named); ok { // the methods of the value and of the pointer
+	if n, ok := reflect.TypeAssert[Named](reflect.New(elem)); ok { // the methods of the value and of the pointer
 		return n.EventName()
 	}
 	return elem.String()

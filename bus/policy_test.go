@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"testing"
 
@@ -103,6 +104,16 @@ var policyCases = []testCase{
 			must(t, b.Close(ctx))
 			equal(t, "handled", fmt.Sprint(h.got), "[{tea 1} {tea 5} {nut 3}]")
 			balanced(t, s)
+		})
+	}},
+	{name: "CoalesceBy: what is equal to nothing takes no place", run: func(t *testing.T, ctx context.Context) {
+		run(t, ctx, bus.Config{}, func(ctx context.Context, b *bus.Bus) {
+			var h gated[order]
+			s := subscribe(t, ctx, b, h.handle, bus.CoalesceBy(func(order) float64 { return math.NaN() }))
+			h.fill(t, ctx, b, order{0}, order{1}, order{2})
+			h.gate.Set()
+			must(t, b.Close(ctx))
+			equal(t, "handled", balanced(t, s).Handled, 3)
 		})
 	}},
 	{name: "CoalesceBy and Block: what waits for room is coalesced when it gets some", run: func(t *testing.T, ctx context.Context) {

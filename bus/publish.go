@@ -20,10 +20,10 @@ var ErrNoEvent = errors.New("bus: the event is nil, and has no type")
 // to wait for room in those that [Block]. With [WaitAll] and [WaitFirstError] it waits for the handlers, too, and returns their failures as
 // [*EventError]; several are joined, in the order of the subscriptions. With [NoWait] failures of handlers go to Config.OnError.
 //
-// Publish may be called by a handler. Where that would wait for itself – for the end of the handler that calls, or of one that waits for
-// it, or for room in the queue of one of these – the error is [braid.ErrSelfDeadlock]: in the first case the event has its place in the
-// queue and is handled later, in the second case it has none. Handlers that fill each other's queues with Block are not found out;
-// they wait until their ctx ends.
+// Publish may be called by a handler. Where that would wait for itself the error is [braid.ErrSelfDeadlock]. If it would wait for the end of the
+// handler that calls, or of one that waits for that, nobody gets the event; if it would wait for room in the queue of one of these,
+// this subscription does not get it. Handlers that fill each other's queues with Block are not found out, nor are handlers that wait
+// for each other through an [Engine]: they wait until their ctx ends.
 //
 // After the bus has been closed the error matches [ErrClosed].
 //
@@ -95,6 +95,11 @@ func (b *Bus) enter(ctx context.Context, t reflect.Type, p *publication) (*route
 
 // send gives event to all subscriptions of r.
 func (b *Bus) send(ctx context.Context, r *route, event any, p *publication) error {
+	if p.wait != NoWait {
+		if err := r.circle(ctx, event, p.topic); err != nil {
+			return err
+		}
+	}
 	header := b.headerFor(ctx, p.header)
 	if b.config.Engine != nil {
 		return b.sendOut(ctx, r, event, p, header)
@@ -111,19 +116,17 @@ func (b *Bus) send(ctx context.Context, r *route, event any, p *publication) err
 		f.d = &dispatch{meta: &meta{topic: p.topic, header: header}}
 	}
 	if f.a != nil {
-		f.from = currentOf(ctx)
 		if f.d == nil {
 			f.d = &dispatch{}
 		}
-		f.d.await, f.d.from = f.a, f.from
+		f.d.await, f.d.from = f.a, currentOf(ctx)
 	}
 	for i, s := range r.subs {
 		e := entry{event: event, d: f.d, index: i}
 		if data != nil {
 			var err error
 			if e.event, err = b.decode(data, r.event); err != nil {
-				f.errs = append(f.errs, err)
-				e.settle(err)
+				s.failBefore(&e, err)
 				continue
 			}
 		}
@@ -132,12 +135,26 @@ func (b *Bus) send(ctx context.Context, r *route, event any, p *publication) err
 	return f.wait(ctx)
 }
 
+// circle returns an error if a publisher that waits for the handlers of event would wait for itself.
+func (r *route) circle(ctx context.Context, event any, topic string) error {
+	from := currentOf(ctx)
+	if from == nil {
+		return nil
+	}
+	for _, s := range r.subs {
+		e := entry{event: event, d: &dispatch{settle: func(error) bool { return true }}}
+		if from.holds(s) && s.wants(topic, &e) {
+			return &EventError{Subscription: s.settings.name, Type: typeName(event), Event: event, Err: braid.ErrSelfDeadlock}
+		}
+	}
+	return nil
+}
+
 // fanout is one event on its way to several subscriptions.
 type fanout struct {
 	b       *Bus
 	a       *await
 	d       *dispatch
-	from    *current // the handler that publishes and waits
 	topic   string
 	blocked []place
 	errs    []error // of a publisher that does not wait for handlers
@@ -154,23 +171,13 @@ func (f *fanout) give(ctx context.Context, s *Subscription, e entry) {
 	if !s.wants(f.topic, &e) {
 		return
 	}
-	if f.from.holds(s) {
-		s.fail(&e, braid.ErrSelfDeadlock, false)
-		e.d = &dispatch{meta: f.d.meta}
-	}
-	w, err := s.offer(e)
+	w, late := s.offer(e)
 	switch {
-	case err != nil:
-		f.refused(s, &e, err)
+	case late:
+		f.refused(s, &e, ErrClosed)
 	case w == nil:
 	case currentOf(ctx).holds(s):
-		s.mu.Lock()
-		withdrawn := s.queue.withdraw(w)
-		if withdrawn {
-			s.stats.Received--
-		}
-		s.mu.Unlock()
-		if withdrawn {
+		if s.withdraw(w) {
 			s.fail(&e, braid.ErrSelfDeadlock, false)
 			f.refused(s, &e, braid.ErrSelfDeadlock)
 		}
@@ -202,7 +209,10 @@ func (f *fanout) wait(ctx context.Context) error {
 // headerFor returns the header of an event.
 func (b *Bus) headerFor(ctx context.Context, given Header) Header {
 	if b.config.Inject == nil {
-		return maps.Clone(given) // nil for nil
+		if len(given) == 0 {
+			return nil
+		}
+		return maps.Clone(given)
 	}
 	h := make(Header, len(given)+2)
 	maps.Copy(h, given)
@@ -241,11 +251,7 @@ func (b *Bus) receiver(s *Subscription) Receiver {
 		}
 		event, err := b.decode(m.Data, t)
 		if err != nil {
-			s.mu.Lock()
-			s.stats.Received++
-			s.stats.Failed++
-			s.mu.Unlock()
-			s.fail(&e, err, true)
+			s.failBefore(&e, err)
 			return nil
 		}
 		e.event = event
@@ -264,18 +270,15 @@ func (b *Bus) receiver(s *Subscription) Receiver {
 		if !s.wants(topic, &e) {
 			return nil
 		}
-		w, err := s.offer(e)
-		if w == nil {
-			return err
+		w, late := s.offer(e)
+		switch {
+		case late:
+			return ErrClosed
+		case w == nil:
+			return nil
 		}
 		if currentOf(ctx).holds(s) { // an engine that calls in the publisher's own task
-			s.mu.Lock()
-			withdrawn := s.queue.withdraw(w)
-			if withdrawn {
-				s.stats.Received--
-			}
-			s.mu.Unlock()
-			if withdrawn {
+			if s.withdraw(w) {
 				s.fail(&e, braid.ErrSelfDeadlock, false)
 				return braid.ErrSelfDeadlock
 			}

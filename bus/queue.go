@@ -188,11 +188,21 @@ func wake(list []*blocked) {
 // else the error says why s has refused the event, whose publisher has been told.
 func (w *blocked) wait(ctx context.Context, s *Subscription) (withdrawn bool, err error) {
 	err = w.done.Wait(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil && s.queue.withdraw(w) {
-		s.stats.Received--
+	if err != nil && s.withdraw(w) {
 		return true, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return false, w.err
+}
+
+// withdraw takes w back, as if its event had never come, and reports whether it still waited.
+func (s *Subscription) withdraw(w *blocked) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.queue.withdraw(w) {
+		return false
+	}
+	s.stats.Received--
+	return true
 }

@@ -54,7 +54,7 @@ func TestSimBus(t *testing.T) {
 				for p := range 2 {
 					publishers = append(publishers, g.Go(func(ctx context.Context) error {
 						for i := range 3 {
-							wait := bus.Wait(s.IntN(3)) //nolint:gosec // below 3
+							wait := bus.Wait(s.IntN(3))
 							if err := bus.Publish(ctx, b, order{2*i + p}, wait); err != nil && context.Cause(ctx) != nil {
 								return context.Cause(ctx)
 							}
@@ -102,7 +102,7 @@ func TestSimClose(t *testing.T) {
 				for range 2 {
 					g.Go(func(ctx context.Context) error {
 						for i := range 3 {
-							switch err := bus.Publish(ctx, b, order{i}, bus.Wait(s.IntN(2))); { //nolint:gosec // below 2
+							switch err := bus.Publish(ctx, b, order{i}, bus.Wait(s.IntN(2))); {
 							case err == nil:
 								accepted++
 							case !errors.Is(err, bus.ErrClosed):
@@ -121,7 +121,7 @@ func TestSimClose(t *testing.T) {
 		switch { // the time to drain may be over before the handler has had its turn
 		case st.Handled != handled || st.Handled+st.Discarded != st.Received || left != (st.Discarded > 0):
 			s.Errorf("%v; %d calls of the handler, %+v", err, handled, st)
-		case uint64(accepted) < st.Handled || uint64(accepted) > st.Received: //nolint:gosec // not negative
+		case uint64(accepted) < st.Handled || uint64(accepted) > st.Received:
 			s.Errorf("%d accepted, %+v", accepted, st)
 		}
 	})

@@ -34,7 +34,7 @@ func TestStress(t *testing.T) {
 				g.Go(func(ctx context.Context) error {
 					defer working.Add(-1)
 					for i := range events {
-						err := bus.Publish(ctx, b, order{i*publishers + p}, bus.Wait(i%3)) //nolint:gosec // small
+						err := bus.Publish(ctx, b, order{i*publishers + p}, bus.Wait(i%3))
 						if err != nil && !errors.Is(err, errDown) && !errors.Is(err, bus.ErrUnsubscribed) && !errors.Is(err, bus.ErrDisconnected) && !errors.Is(err, bus.ErrDropped) {
 							return err
 						}
@@ -50,7 +50,7 @@ func TestStress(t *testing.T) {
 								return errDown
 							}
 							return braid.Yield(ctx)
-						}, bus.Capacity(2), bus.Overflow(i)) //nolint:gosec // small
+						}, bus.Capacity(2), bus.Overflow(i))
 						if err != nil {
 							return err
 						}

@@ -212,7 +212,7 @@ func cutOff(ctx context.Context, err error) bool {
 		if err == cause || err == ctx.Err() { //nolint:errorlint // walks the chain itself: a joined error says more
 			return true
 		}
-		u, ok := err.(interface{ Unwrap() error }) //nolint:errorlint // see above
+		u, ok := err.(interface{ Unwrap() error })
 		if !ok {
 			return false
 		}
@@ -230,6 +230,15 @@ func (s *Subscription) fail(e *entry, err error, tell bool) {
 	if !e.settle(ee) && tell {
 		s.bus.tell(ee)
 	}
+}
+
+// failBefore counts an event that could not even be queued.
+func (s *Subscription) failBefore(e *entry, err error) {
+	s.mu.Lock()
+	s.stats.Received++
+	s.stats.Failed++
+	s.mu.Unlock()
+	s.fail(e, err, true)
 }
 
 func typeName(event any) string { return fmt.Sprintf("%T", event) }
@@ -266,11 +275,7 @@ func (s *Subscription) asks(e *entry) (wanted bool) {
 		if v == nil {
 			return // runtime.Goexit: it is the publisher's own goroutine
 		}
-		s.mu.Lock()
-		s.stats.Received++
-		s.stats.Failed++
-		s.mu.Unlock()
-		s.fail(e, panicError(context.Background(), v), true)
+		s.failBefore(e, panicError(context.Background(), v))
 	}()
 	if s.settings.filter == nil || s.settings.filter(e.event) {
 		if s.settings.key != nil {
@@ -285,28 +290,28 @@ func (s *Subscription) asks(e *entry) (wanted bool) {
 }
 
 // offer puts e into the queue, or does what the policy says. If it returns a blocked, the caller must wait for that.
-// The error is for publishers that do not wait: it says why e was not accepted although it should have been.
-func (s *Subscription) offer(e entry) (*blocked, error) {
+// It reports whether it came too late because the bus is closed; e is settled then.
+func (s *Subscription) offer(e entry) (w *blocked, late bool) {
 	s.mu.Lock()
 	if s.state != open {
 		closed := s.state == draining || s.why == ErrClosed //nolint:errorlint // as it is
 		s.mu.Unlock()
 		if closed {
 			s.fail(&e, ErrClosed, false)
-			return nil, ErrClosed
+			return nil, true
 		}
 		e.settle(nil) // as if it had come a moment later
-		return nil, nil
+		return nil, false
 	}
 	s.stats.Received++
 	if old, ok := s.queue.replace(e); ok {
 		s.stats.Coalesced++
 		s.mu.Unlock()
 		s.fail(&old, ErrDropped, false)
-		return nil, nil
+		return nil, false
 	}
 	if s.queue.full() {
-		return s.overflow(e)
+		return s.overflow(e), false
 	}
 	s.queue.push(e)
 	asleep := s.asleep
@@ -315,11 +320,11 @@ func (s *Subscription) offer(e entry) (*blocked, error) {
 	if asleep {
 		s.ready.Set()
 	}
-	return nil, nil
+	return nil, false
 }
 
 // overflow is offer for a queue that is full. mu is held, and released.
-func (s *Subscription) overflow(e entry) (*blocked, error) {
+func (s *Subscription) overflow(e entry) *blocked {
 	switch s.settings.overflow {
 	case DropOldest:
 		old := s.queue.pop()
@@ -327,12 +332,12 @@ func (s *Subscription) overflow(e entry) (*blocked, error) {
 		s.stats.Dropped++
 		s.mu.Unlock()
 		s.fail(&old, ErrDropped, false)
-		return nil, nil
+		return nil
 	case DropNewest:
 		s.stats.Dropped++
 		s.mu.Unlock()
 		s.fail(&e, ErrDropped, false)
-		return nil, nil
+		return nil
 	case Disconnect:
 		s.stats.Dropped++
 		s.mu.Unlock()
@@ -341,13 +346,13 @@ func (s *Subscription) overflow(e entry) (*blocked, error) {
 			s.cancel(ErrDisconnected)
 			s.bus.tell(&EventError{Subscription: s.settings.name, Type: s.settings.event.String(), Err: ErrDisconnected})
 		}
-		return nil, nil
+		return nil
 	default:
 		w := &blocked{e: e}
 		w.done.SetName(s.settings.name)
 		s.queue.blocked = append(s.queue.blocked, w)
 		s.mu.Unlock()
-		return w, nil
+		return w
 	}
 }
 
@@ -498,7 +503,7 @@ type SubscriptionStatistics struct {
 
 	Received  uint64 // events that came for it
 	Handled   uint64 // by a handler that returned nil
-	Failed    uint64 // by a handler, or a filter, that failed, panicked or exited
+	Failed    uint64 // by a handler, a filter or a codec that failed, panicked or exited
 	Dropped   uint64 // by the Overflow policy
 	Coalesced uint64 // replaced by a newer event with the same key
 	Discarded uint64 // because the subscription ended; those whose handler was cut off by that are among them

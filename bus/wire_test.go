@@ -209,13 +209,18 @@ var wireCases = []testCase{
 		}
 	}},
 	{name: "a codec of one's own", run: func(t *testing.T, ctx context.Context) {
-		run(t, ctx, bus.Config{Strict: true, Codec: failingCodec{}}, func(ctx context.Context, b *bus.Bus) {
-			s := subscribe(t, ctx, b, nothing[order])
-			for _, wait := range []bus.Wait{bus.NoWait, bus.WaitAll} {
-				wantErr(t, bus.Publish(ctx, b, order{1}, wait), errDown)
-			}
-			equal(t, "received", s.Statistics().Received, 0)
-		})
+		for _, config := range []bus.Config{{Strict: true}, {Engine: bus.NewMemory()}} {
+			told := 0
+			config.Codec = failingCodec{}
+			config.OnError = func(e *bus.EventError) { wantErr(t, e, errDown); told++ }
+			run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+				s := subscribe(t, ctx, b, nothing[order])
+				must(t, bus.Publish(ctx, b, order{1}))
+				wantErr(t, bus.Publish(ctx, b, order{1}, bus.WaitAll), errDown)
+				equal(t, "told", told, 1)
+				equal(t, "failed", balanced(t, s).Failed, 2)
+			})
+		}
 	}},
 }
 

@@ -23,7 +23,7 @@ type Case struct {
 
 	// Run runs the case. All buses that it makes have config, perhaps with another OnError, Name or Drain,
 	// and so share its engine. No other case may use that.
-	Run func(t *testing.T, ctx context.Context, config bus.Config)
+	Run func(ctx context.Context, t *testing.T, config bus.Config)
 }
 
 // Limit is how long [Test] lets a case take.
@@ -35,7 +35,7 @@ func Test(t *testing.T, config func(t *testing.T) bus.Config) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			err := braid.Timeout(t.Context(), Limit, func(ctx context.Context) error {
-				c.Run(t, ctx, config(t))
+				c.Run(ctx, t, config(t))
 				return ctx.Err()
 			})
 			if err != nil {
@@ -49,7 +49,7 @@ func Test(t *testing.T, config func(t *testing.T) bus.Config) {
 func copies(c bus.Config) bool { return c.Strict || c.Engine != nil }
 
 // run runs body with a bus, which must end without an error.
-func run(t *testing.T, ctx context.Context, config bus.Config, body func(ctx context.Context, b *bus.Bus)) {
+func run(ctx context.Context, t *testing.T, config bus.Config, body func(ctx context.Context, b *bus.Bus)) {
 	t.Helper()
 	must(t, bus.Run(ctx, config, func(ctx context.Context, b *bus.Bus) error {
 		body(ctx, b)
@@ -66,7 +66,7 @@ func (in inbox[E]) handle(ctx context.Context, e E) error {
 	return in.q.Put(context.WithoutCancel(ctx), e)
 }
 
-func (in inbox[E]) next(t *testing.T, ctx context.Context) E {
+func (in inbox[E]) next(ctx context.Context, t *testing.T) E {
 	t.Helper()
 	e, err := in.q.Get(ctx)
 	must(t, err)
@@ -74,7 +74,7 @@ func (in inbox[E]) next(t *testing.T, ctx context.Context) E {
 }
 
 // subscribe subscribes an inbox.
-func subscribe[E any](t *testing.T, ctx context.Context, b *bus.Bus, opts ...bus.SubscribeOption) (inbox[E], *bus.Subscription) {
+func subscribe[E any](ctx context.Context, t *testing.T, b *bus.Bus, opts ...bus.SubscribeOption) (inbox[E], *bus.Subscription) {
 	t.Helper()
 	in := newInbox[E]()
 	s, err := bus.Subscribe(ctx, b, in.handle, opts...)
@@ -82,13 +82,13 @@ func subscribe[E any](t *testing.T, ctx context.Context, b *bus.Bus, opts ...bus
 	return in, s
 }
 
-func publish[E any](t *testing.T, ctx context.Context, b *bus.Bus, e E, opts ...bus.PublishOption) {
+func publish[E any](ctx context.Context, t *testing.T, b *bus.Bus, e E, opts ...bus.PublishOption) {
 	t.Helper()
 	must(t, bus.Publish(ctx, b, e, opts...))
 }
 
 // received waits until n events have come to s: an engine may still have them under way when Publish has returned.
-func received(t *testing.T, ctx context.Context, s *bus.Subscription, n uint64) {
+func received(ctx context.Context, t *testing.T, s *bus.Subscription, n uint64) {
 	t.Helper()
 	for s.Statistics().Received < n {
 		must(t, braid.Yield(ctx))
@@ -96,20 +96,20 @@ func received(t *testing.T, ctx context.Context, s *bus.Subscription, n uint64) 
 }
 
 // waits reports whether the engine hears from handlers. If it does not, it must say so and send nothing.
-func waits(t *testing.T, ctx context.Context, b *bus.Bus) bool {
+func waits(ctx context.Context, t *testing.T, b *bus.Bus) bool {
 	t.Helper()
-	in, s := subscribe[probe](t, ctx, b)
+	in, s := subscribe[probe](ctx, t, b)
 	err := bus.Publish(ctx, b, probe{1}, bus.WaitAll)
 	if err == nil {
-		equal(t, "probe", in.next(t, ctx), probe{1})
+		equal(t, "probe", in.next(ctx, t), probe{1})
 		must(t, s.Unsubscribe(ctx))
 		return true
 	}
 	if !errors.Is(err, errors.ErrUnsupported) {
 		t.Fatalf("WaitAll: the error is %v, want nil or errors.ErrUnsupported", err)
 	}
-	publish(t, ctx, b, probe{2})
-	equal(t, "the first probe that came", in.next(t, ctx), probe{2})
+	publish(ctx, t, b, probe{2})
+	equal(t, "the first probe that came", in.next(ctx, t), probe{2})
 	must(t, s.Unsubscribe(ctx))
 	return false
 }

@@ -56,27 +56,27 @@ func Cases() []Case {
 	}
 }
 
-func delivery(t *testing.T, ctx context.Context, config bus.Config) {
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-		one, _ := subscribe[placed](t, ctx, b)
-		two, _ := subscribe[placed](t, ctx, b)
-		other, _ := subscribe[paid](t, ctx, b)
-		publish(t, ctx, b, placed{ID: 1})
-		publish(t, ctx, b, paid{ID: 2})
-		publish(t, ctx, b, probe{3}) // of which nobody wants to know
-		equal(t, "event of the first", one.next(t, ctx).ID, 1)
-		equal(t, "event of the second", two.next(t, ctx).ID, 1)
-		equal(t, "event of the third", other.next(t, ctx).ID, 2)
+func delivery(ctx context.Context, t *testing.T, config bus.Config) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+		one, _ := subscribe[placed](ctx, t, b)
+		two, _ := subscribe[placed](ctx, t, b)
+		other, _ := subscribe[paid](ctx, t, b)
+		publish(ctx, t, b, placed{ID: 1})
+		publish(ctx, t, b, paid{ID: 2})
+		publish(ctx, t, b, probe{3}) // of which nobody wants to know
+		equal(t, "event of the first", one.next(ctx, t).ID, 1)
+		equal(t, "event of the second", two.next(ctx, t).ID, 1)
+		equal(t, "event of the third", other.next(ctx, t).ID, 2)
 		equal(t, "more of the third", other.q.Len(), 0)
 	})
 }
 
-func ordered(t *testing.T, ctx context.Context, config bus.Config) {
+func ordered(ctx context.Context, t *testing.T, config bus.Config) {
 	const n = 500
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-		var inboxes []inbox[paid]
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+		inboxes := make([]inbox[paid], 0, 3)
 		for range 3 {
-			in, _ := subscribe[paid](t, ctx, b, bus.Capacity(3))
+			in, _ := subscribe[paid](ctx, t, b, bus.Capacity(3))
 			inboxes = append(inboxes, in)
 		}
 		must(t, braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
@@ -95,7 +95,7 @@ func ordered(t *testing.T, ctx context.Context, config bus.Config) {
 		for _, in := range inboxes {
 			next := [2]int{0, 1}
 			for range 2 * n {
-				id := in.next(t, ctx).ID
+				id := in.next(ctx, t).ID
 				equal(t, "the next event of its publisher", id, next[id%2])
 				next[id%2] += 2
 			}
@@ -103,20 +103,20 @@ func ordered(t *testing.T, ctx context.Context, config bus.Config) {
 	})
 }
 
-func interfaces(t *testing.T, ctx context.Context, config bus.Config) {
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+func interfaces(ctx context.Context, t *testing.T, config bus.Config) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
 		must(t, bus.Register[placed](b))
 		must(t, bus.Register[paid](b))
-		orders, _ := subscribe[order](t, ctx, b)
-		all, _ := subscribe[any](t, ctx, b)
-		publish(t, ctx, b, probe{1})
-		publish[order](t, ctx, b, placed{ID: 2}) // goes by the type of the value
-		publish(t, ctx, b, paid{3})
+		orders, _ := subscribe[order](ctx, t, b)
+		all, _ := subscribe[any](ctx, t, b)
+		publish(ctx, t, b, probe{1})
+		publish[order](ctx, t, b, placed{ID: 2}) // goes by the type of the value
+		publish(ctx, t, b, paid{3})
 		for _, want := range []string{"{2 []}", "{3}"} {
-			equal(t, "order", fmt.Sprint(orders.next(t, ctx)), want)
+			equal(t, "order", fmt.Sprint(orders.next(ctx, t)), want)
 		}
 		for _, want := range []string{"{1}", "{2 []}", "{3}"} {
-			equal(t, "event", fmt.Sprint(all.next(t, ctx)), want)
+			equal(t, "event", fmt.Sprint(all.next(ctx, t)), want)
 		}
 		if err := bus.Publish[any](ctx, b, nil); !errors.Is(err, bus.ErrNoEvent) {
 			t.Errorf("nil: %v", err)
@@ -124,37 +124,37 @@ func interfaces(t *testing.T, ctx context.Context, config bus.Config) {
 	})
 }
 
-func filtered(t *testing.T, ctx context.Context, config bus.Config) {
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-		even, _ := subscribe[paid](t, ctx, b, bus.Filter(func(e paid) bool { return e.ID%2 == 0 }))
+func filtered(ctx context.Context, t *testing.T, config bus.Config) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+		even, _ := subscribe[paid](ctx, t, b, bus.Filter(func(e paid) bool { return e.ID%2 == 0 }))
 		for i := range 5 {
-			publish(t, ctx, b, paid{i})
+			publish(ctx, t, b, paid{i})
 		}
 		for _, want := range []int{0, 2, 4} {
-			equal(t, "event", even.next(t, ctx).ID, want)
+			equal(t, "event", even.next(ctx, t).ID, want)
 		}
 	})
 }
 
-func topics(t *testing.T, ctx context.Context, config bus.Config) {
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-		all, _ := subscribe[paid](t, ctx, b)
-		west, _ := subscribe[paid](t, ctx, b, bus.Topic("*.west"))
-		eu, _ := subscribe[order](t, ctx, b, bus.Topic("eu.>"))
-		publish(t, ctx, b, paid{0})
-		publish(t, ctx, b, paid{1}, bus.Topic("eu"))
-		publish(t, ctx, b, paid{2}, bus.Topic("eu.west"))
-		publish(t, ctx, b, paid{3}, bus.Topic("us.west"))
-		publish(t, ctx, b, paid{4}, bus.Topic("eu.west.paris"))
-		publish(t, ctx, b, paid{5}, bus.Topic("us.west"))
+func topics(ctx context.Context, t *testing.T, config bus.Config) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+		all, _ := subscribe[paid](ctx, t, b)
+		west, _ := subscribe[paid](ctx, t, b, bus.Topic("*.west"))
+		eu, _ := subscribe[order](ctx, t, b, bus.Topic("eu.>"))
+		publish(ctx, t, b, paid{0})
+		publish(ctx, t, b, paid{1}, bus.Topic("eu"))
+		publish(ctx, t, b, paid{2}, bus.Topic("eu.west"))
+		publish(ctx, t, b, paid{3}, bus.Topic("us.west"))
+		publish(ctx, t, b, paid{4}, bus.Topic("eu.west.paris"))
+		publish(ctx, t, b, paid{5}, bus.Topic("us.west"))
 		for _, want := range []int{0, 1, 2, 3, 4, 5} {
-			equal(t, "event without a pattern", all.next(t, ctx).ID, want)
+			equal(t, "event without a pattern", all.next(ctx, t).ID, want)
 		}
 		for _, want := range []int{2, 3, 5} {
-			equal(t, "event in the west", west.next(t, ctx).ID, want)
+			equal(t, "event in the west", west.next(ctx, t).ID, want)
 		}
 		for _, want := range []int{2, 4} {
-			equal(t, "event in Europe", eu.next(t, ctx).OrderID(), want)
+			equal(t, "event in Europe", eu.next(ctx, t).OrderID(), want)
 		}
 		for _, wrong := range []bus.Topic{"a..b", "a b", "*", "a.>", "_"} {
 			if err := bus.Publish(ctx, b, paid{6}, wrong); err == nil {
@@ -164,14 +164,14 @@ func topics(t *testing.T, ctx context.Context, config bus.Config) {
 	})
 }
 
-func headers(t *testing.T, ctx context.Context, config bus.Config) {
+func headers(ctx context.Context, t *testing.T, config bus.Config) {
 	type tenant struct{}
 	type got struct {
 		topic        bus.Topic
 		trace, empty string
 		value        any
 	}
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
 		q := braid.NewQueue[got](braid.Unbounded)
 		_, err := bus.Subscribe(ctx, b, func(ctx context.Context, e paid) error {
 			h := bus.HeaderOf(ctx)
@@ -187,11 +187,11 @@ func headers(t *testing.T, ctx context.Context, config bus.Config) {
 		must(t, err)
 		publisher := context.WithValue(ctx, tenant{}, "acme")
 		header := bus.Header{"trace": "abc", "empty": ""}
-		publish(t, publisher, b, paid{0})
-		publish(t, publisher, b, paid{1}, bus.Topic("eu"))
-		publish(t, publisher, b, paid{2}, header, bus.Topic("us.west"))
+		publish(publisher, t, b, paid{0})
+		publish(publisher, t, b, paid{1}, bus.Topic("eu"))
+		publish(publisher, t, b, paid{2}, header, bus.Topic("us.west"))
 		header["trace"] = "changed"
-		publish(t, publisher, b, paid{3})
+		publish(publisher, t, b, paid{3})
 		for _, want := range []got{{}, {topic: "eu"}, {topic: "us.west", trace: "abc"}, {}} {
 			v, err := q.Get(ctx)
 			must(t, err)
@@ -201,10 +201,10 @@ func headers(t *testing.T, ctx context.Context, config bus.Config) {
 	})
 }
 
-func isolated(t *testing.T, ctx context.Context, config bus.Config) {
+func isolated(ctx context.Context, t *testing.T, config bus.Config) {
 	failures := newInbox[*bus.EventError]()
 	config.OnError = func(e *bus.EventError) { failures.q.TryPut(e) }
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
 		_, err := bus.Subscribe(ctx, b, func(_ context.Context, e paid) error {
 			switch e.ID {
 			case 1:
@@ -217,12 +217,12 @@ func isolated(t *testing.T, ctx context.Context, config bus.Config) {
 			return nil
 		}, bus.Name("bad"))
 		must(t, err)
-		good, _ := subscribe[paid](t, ctx, b, bus.Name("good"))
+		good, _ := subscribe[paid](ctx, t, b, bus.Name("good"))
 		for i := range 6 {
-			publish(t, ctx, b, paid{i})
+			publish(ctx, t, b, paid{i})
 		}
 		for i := range 6 {
-			equal(t, "event of the good one", good.next(t, ctx).ID, i)
+			equal(t, "event of the good one", good.next(ctx, t).ID, i)
 		}
 		for i, check := range []func(error) bool{
 			func(err error) bool { return errors.Is(err, errDown) },
@@ -232,7 +232,7 @@ func isolated(t *testing.T, ctx context.Context, config bus.Config) {
 			},
 			func(err error) bool { return errors.Is(err, braid.ErrGoexit) },
 		} {
-			e := failures.next(t, ctx)
+			e := failures.next(ctx, t)
 			if e.Subscription != "bad" || e.Event != any(paid{i + 1}) || !check(e) {
 				t.Errorf("failure %d is %v, for %v", i, e, e.Event)
 			}
@@ -241,10 +241,10 @@ func isolated(t *testing.T, ctx context.Context, config bus.Config) {
 	equal(t, "more failures", failures.q.Len(), 0)
 }
 
-func waitAll(t *testing.T, ctx context.Context, config bus.Config) {
+func waitAll(ctx context.Context, t *testing.T, config bus.Config) {
 	config.OnError = func(e *bus.EventError) { t.Errorf("OnError hears of %v, of which the publisher was told", e) }
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-		if !waits(t, ctx, b) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+		if !waits(ctx, t, b) {
 			return
 		}
 		must(t, bus.Publish(ctx, b, paid{1}, bus.WaitAll)) // nobody to wait for
@@ -269,11 +269,11 @@ func waitAll(t *testing.T, ctx context.Context, config bus.Config) {
 	})
 }
 
-func waitFirst(t *testing.T, ctx context.Context, config bus.Config) {
+func waitFirst(ctx context.Context, t *testing.T, config bus.Config) {
 	later := newInbox[*bus.EventError]()
 	config.OnError = func(e *bus.EventError) { later.q.TryPut(e) }
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-		if !waits(t, ctx, b) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+		if !waits(ctx, t, b) {
 			return
 		}
 		var gate braid.Event
@@ -288,19 +288,19 @@ func waitFirst(t *testing.T, ctx context.Context, config bus.Config) {
 			t.Errorf("error is %v", err)
 		}
 		gate.Set()
-		equal(t, "who fails later", later.next(t, ctx).Subscription, "slow") // and somebody hears of it
+		equal(t, "who fails later", later.next(ctx, t).Subscription, "slow") // and somebody hears of it
 		must(t, s.Unsubscribe(ctx))
 	})
 }
 
-func cancelled(t *testing.T, ctx context.Context, config bus.Config) {
+func cancelled(ctx context.Context, t *testing.T, config bus.Config) {
 	failures := newInbox[*bus.EventError]()
 	config.OnError = func(e *bus.EventError) { failures.q.TryPut(e) }
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
 		over, cancel := context.WithCancelCause(ctx)
-		in, _ := subscribe[probe](t, ctx, b)
-		if waits(t, ctx, b) {
-			in.next(t, ctx)
+		in, _ := subscribe[probe](ctx, t, b)
+		if waits(ctx, t, b) {
+			in.next(ctx, t)
 			var gate braid.Event
 			_, err := bus.Subscribe(ctx, b, func(ctx context.Context, _ paid) error {
 				cancel(errDown)
@@ -314,25 +314,25 @@ func cancelled(t *testing.T, ctx context.Context, config bus.Config) {
 				t.Errorf("error is %v", err)
 			}
 			gate.Set()
-			equal(t, "failure", failures.next(t, ctx).Event, any(paid{1}))
+			equal(t, "failure", failures.next(ctx, t).Event, any(paid{1}))
 		} else {
-			in.next(t, ctx)
+			in.next(ctx, t)
 			cancel(errDown)
 		}
 		if err := bus.Publish(over, b, probe{5}); !errors.Is(err, errDown) {
 			t.Errorf("with a ctx that is done the error is %v", err)
 		}
-		publish(t, ctx, b, probe{6})
-		equal(t, "probe", in.next(t, ctx), probe{6})
+		publish(ctx, t, b, probe{6})
+		equal(t, "probe", in.next(ctx, t), probe{6})
 	})
 }
 
-func stuck(t *testing.T, ctx context.Context, config bus.Config) {
+func stuck(ctx context.Context, t *testing.T, config bus.Config) {
 	const n = 50
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
 		var gate braid.Event
 		entered := newInbox[int]()
-		var subs []*bus.Subscription
+		subs := make([]*bus.Subscription, 0, 2)
 		for _, policy := range []bus.Overflow{bus.DropOldest, bus.DropNewest} {
 			s, err := bus.Subscribe(ctx, b, func(ctx context.Context, e paid) error {
 				entered.q.TryPut(e.ID)
@@ -341,17 +341,17 @@ func stuck(t *testing.T, ctx context.Context, config bus.Config) {
 			must(t, err)
 			subs = append(subs, s)
 		}
-		good, _ := subscribe[paid](t, ctx, b)
+		good, _ := subscribe[paid](ctx, t, b)
 		for i := range n {
-			publish(t, ctx, b, paid{i})
-			equal(t, "event of the good one", good.next(t, ctx).ID, i)
+			publish(ctx, t, b, paid{i})
+			equal(t, "event of the good one", good.next(ctx, t).ID, i)
 			if i == 0 {
-				entered.next(t, ctx)
-				entered.next(t, ctx)
+				entered.next(ctx, t)
+				entered.next(ctx, t)
 			}
 		}
 		for _, s := range subs {
-			received(t, ctx, s, n)
+			received(ctx, t, s, n)
 		}
 		gate.Set()
 		must(t, b.Close(ctx))
@@ -363,8 +363,8 @@ func stuck(t *testing.T, ctx context.Context, config bus.Config) {
 	})
 }
 
-func reentrant(t *testing.T, ctx context.Context, config bus.Config) {
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+func reentrant(ctx context.Context, t *testing.T, config bus.Config) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
 		got := newInbox[int]()
 		var me *bus.Subscription
 		ready := new(braid.Event)
@@ -388,17 +388,17 @@ func reentrant(t *testing.T, ctx context.Context, config bus.Config) {
 		})
 		must(t, err)
 		ready.Set()
-		publish(t, ctx, b, placed{ID: 10})
+		publish(ctx, t, b, placed{ID: 10})
 		for i := range 3 {
-			equal(t, "event", got.next(t, ctx), 10+i)
+			equal(t, "event", got.next(ctx, t), 10+i)
 		}
 		must(t, me.Unsubscribe(ctx))
 		equal(t, "handled", me.Statistics().Handled, 1)
 	})
 }
 
-func unsubscribed(t *testing.T, ctx context.Context, config bus.Config) {
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+func unsubscribed(ctx context.Context, t *testing.T, config bus.Config) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
 		var entered, gate braid.Event
 		ended := false
 		s, err := bus.Subscribe(ctx, b, func(ctx context.Context, _ paid) error {
@@ -408,9 +408,9 @@ func unsubscribed(t *testing.T, ctx context.Context, config bus.Config) {
 			return err
 		})
 		must(t, err)
-		other, _ := subscribe[paid](t, ctx, b)
-		publish(t, ctx, b, paid{1})
-		publish(t, ctx, b, paid{2})
+		other, _ := subscribe[paid](ctx, t, b)
+		publish(ctx, t, b, paid{1})
+		publish(ctx, t, b, paid{2})
 		must(t, entered.Wait(ctx))
 		over, cancel := context.WithCancelCause(ctx)
 		cancel(errDown)
@@ -423,17 +423,17 @@ func unsubscribed(t *testing.T, ctx context.Context, config bus.Config) {
 		gate.Set()
 		must(t, s.Unsubscribe(ctx))
 		equal(t, "the handler has ended", ended, true)
-		publish(t, ctx, b, paid{3})
+		publish(ctx, t, b, paid{3})
 		for i := range 3 {
-			equal(t, "event of another", other.next(t, ctx).ID, i+1)
+			equal(t, "event of another", other.next(ctx, t).ID, i+1)
 		}
 		equal(t, "handled", s.Statistics().Handled, 1)
 		must(t, s.Unsubscribe(ctx)) // again
 	})
 }
 
-func closed(t *testing.T, ctx context.Context, config bus.Config) {
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+func closed(ctx context.Context, t *testing.T, config bus.Config) {
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
 		var entered, gate braid.Event
 		n := 0
 		s, err := bus.Subscribe(ctx, b, func(ctx context.Context, _ paid) error {
@@ -442,12 +442,12 @@ func closed(t *testing.T, ctx context.Context, config bus.Config) {
 			return gate.Wait(ctx)
 		})
 		must(t, err)
-		arrived, _ := subscribe[paid](t, ctx, b)
+		arrived, _ := subscribe[paid](ctx, t, b)
 		for i := range 3 {
-			publish(t, ctx, b, paid{i})
-			arrived.next(t, ctx)
+			publish(ctx, t, b, paid{i})
+			arrived.next(ctx, t)
 		}
-		received(t, ctx, s, 3)
+		received(ctx, t, s, 3)
 		must(t, entered.Wait(ctx))
 		must(t, braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 			g.Go(b.Close)
@@ -475,7 +475,7 @@ func closed(t *testing.T, ctx context.Context, config bus.Config) {
 	})
 }
 
-func cutOff(t *testing.T, ctx context.Context, config bus.Config) {
+func cutOff(ctx context.Context, t *testing.T, config bus.Config) {
 	config.Drain = time.Millisecond
 	config.Name = "cut"
 	err := bus.Run(ctx, config, func(ctx context.Context, b *bus.Bus) error {
@@ -486,10 +486,10 @@ func cutOff(t *testing.T, ctx context.Context, config bus.Config) {
 		}, bus.Name("stuck"))
 		must(t, err)
 		for i := range 3 {
-			publish(t, ctx, b, paid{i})
+			publish(ctx, t, b, paid{i})
 		}
 		must(t, entered.Wait(ctx))
-		received(t, ctx, s, 3)
+		received(ctx, t, s, 3)
 		return nil
 	})
 	var closeErr *bus.CloseError
@@ -504,30 +504,30 @@ func cutOff(t *testing.T, ctx context.Context, config bus.Config) {
 	equal(t, "events left", total, 3)
 }
 
-func copied(t *testing.T, ctx context.Context, config bus.Config) {
+func copied(ctx context.Context, t *testing.T, config bus.Config) {
 	if !copies(config) {
 		return // a bus within the process passes values on; Strict is there to find out whether this matters
 	}
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-		one, _ := subscribe[placed](t, ctx, b)
-		two, _ := subscribe[placed](t, ctx, b)
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+		one, _ := subscribe[placed](ctx, t, b)
+		two, _ := subscribe[placed](ctx, t, b)
 		e := placed{ID: 1, Lines: []string{"tea"}}
-		publish(t, ctx, b, e)
+		publish(ctx, t, b, e)
 		e.Lines[0] = "coffee"
-		first := one.next(t, ctx)
+		first := one.next(ctx, t)
 		equal(t, "line of the first", first.Lines[0], "tea")
 		first.Lines[0] = "cocoa"
-		equal(t, "line of the second", two.next(t, ctx).Lines[0], "tea")
+		equal(t, "line of the second", two.next(ctx, t).Lines[0], "tea")
 	})
 }
 
-func unencodable(t *testing.T, ctx context.Context, config bus.Config) {
+func unencodable(ctx context.Context, t *testing.T, config bus.Config) {
 	type callback struct{ F func() }
 	if !copies(config) {
 		return
 	}
-	run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-		in, _ := subscribe[callback](t, ctx, b)
+	run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+		in, _ := subscribe[callback](ctx, t, b)
 		if err := bus.Publish(ctx, b, callback{}); err == nil {
 			t.Error("a function was encoded")
 		}
@@ -535,22 +535,22 @@ func unencodable(t *testing.T, ctx context.Context, config bus.Config) {
 	})
 }
 
-func two(t *testing.T, ctx context.Context, config bus.Config) {
+func two(ctx context.Context, t *testing.T, config bus.Config) {
 	if config.Engine == nil {
 		return // there is only one
 	}
-	run(t, ctx, config, func(ctx context.Context, a *bus.Bus) {
-		ina, _ := subscribe[paid](t, ctx, a)
-		run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
-			inb, _ := subscribe[paid](t, ctx, b)
-			publish(t, ctx, a, paid{1})
-			equal(t, "event of b", inb.next(t, ctx).ID, 1)
-			publish(t, ctx, b, paid{2})
-			equal(t, "event of b", inb.next(t, ctx).ID, 2)
+	run(ctx, t, config, func(ctx context.Context, a *bus.Bus) {
+		ina, _ := subscribe[paid](ctx, t, a)
+		run(ctx, t, config, func(ctx context.Context, b *bus.Bus) {
+			inb, _ := subscribe[paid](ctx, t, b)
+			publish(ctx, t, a, paid{1})
+			equal(t, "event of b", inb.next(ctx, t).ID, 1)
+			publish(ctx, t, b, paid{2})
+			equal(t, "event of b", inb.next(ctx, t).ID, 2)
 		})
-		publish(t, ctx, a, paid{3}) // b has been closed
+		publish(ctx, t, a, paid{3}) // b has been closed
 		for i := range 3 {
-			equal(t, "event of a", ina.next(t, ctx).ID, i+1)
+			equal(t, "event of a", ina.next(ctx, t).ID, i+1)
 		}
 	})
 }
