@@ -199,8 +199,8 @@ func (v *reduction) deadlocks(confidence string, certain *reduction) []Deadlock 
 	}
 	for _, n := range slices.Sorted(maps.Keys(g.from)) { // places that nobody who is left could serve
 		if len(g.from[n]) == 0 {
-			_, at := g.placeOf(n)
-			add(Deadlock{Kind: DeadlockOrphan, Confidence: confidence, root: v.s.Resources[at].ID}, n)
+			p, at := g.placeOf(n)
+			add(Deadlock{Kind: DeadlockOrphan, Confidence: confidence, gone: p == atPermits && v.res[at].lost}, n)
 		}
 	}
 
@@ -236,7 +236,7 @@ func (v *reduction) deadlocks(confidence string, certain *reduction) []Deadlock 
 		if certain != nil && certain.hasLeft(d.core, all[i]) {
 			continue
 		}
-		d.Size = len(all[i])
+		d.Size, d.Timed = len(all[i]), certain != nil
 		for _, t := range all[i][:min(len(all[i]), maxDeadlockTasks)] {
 			d.Tasks = append(d.Tasks, v.s.Tasks[t].ID)
 		}
@@ -261,6 +261,7 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 	var cycle []int32
 	if d.Kind == DeadlockOrphan {
 		cycle = all[:1]
+		d.core = cycle
 	} else {
 		cycle = g.cycle(d.core)
 	}

@@ -16,10 +16,11 @@ type Deadlock struct {
 	Cycle      []Link   `json:"cycle"`      // each waits for the next, and the last for the first; of an orphan, for what has ended
 	Tasks      []uint64 `json:"tasks"`      // all that cannot go on because of it: those of the cycle, and those who wait for them; at most 1,000
 	Size       int      `json:"size"`       // their number
+	Timed      bool     `json:"timed"`      // a wait in it has a deadline, or was cancelled
 	Text       string   `json:"text"`
 
-	core []int32 // positions of the tasks that wait for each other, the cycle and what is entangled with it
-	root uint64  // of an orphan, the resource
+	core []int32 // positions of the tasks that wait for each other, the cycle and what is entangled with it; of an orphan, of those shown
+	gone bool    // what is waited for is held by a task that has ended
 }
 
 // Kinds of [Deadlock].

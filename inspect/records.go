@@ -175,7 +175,7 @@ type Finding struct {
 
 // Subject is what a finding is about.
 type Subject struct {
-	Kind string `json:"kind"` // "task", "scope", "resource", "site"
+	Kind string `json:"kind"` // "task", "scope", "resource", "site"; or "process", with its PID
 	ID   uint64 `json:"id"`
 	Name string `json:"name,omitempty"`
 }
