@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -21,6 +22,25 @@ func sleepFor(r *http.Request, seconds int) {
 	select {
 	case <-time.After(time.Duration(seconds) * time.Second):
 	case <-r.Context().Done():
+	}
+}
+
+// megabyte is one of zeros, compressed to a kilobyte.
+var megabyte = func() []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = io.CopyN(z, zeros{}, 1<<20)
+	_ = z.Close()
+	return b.Bytes()
+}()
+
+// bomb writes a small body that becomes a large one without end.
+func bomb(w http.ResponseWriter) {
+	w.Header().Set("Content-Encoding", "gzip")
+	for {
+		if _, err := w.Write(megabyte); err != nil {
+			return
+		}
 	}
 }
 
@@ -64,9 +84,7 @@ func TestBody_tooLarge(t *testing.T) {
 		},
 		"without end": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, zeros{}) },
 		"a gzip bomb": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			z := gzip.NewWriter(w)
-			_, _ = io.Copy(z, zeros{})
+			bomb(w)
 		},
 		"one byte more": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.CopyN(w, zeros{}, limit+1) },
 	} {
@@ -132,8 +150,7 @@ func TestBody_drain(t *testing.T) {
 		}, 2, 0},
 		{"much", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, zeros{}) }, 2, 0},
 		{"a bomb", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = io.Copy(gzip.NewWriter(w), zeros{})
+			bomb(w)
 		}, 2, 0},
 		{"slow", func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "x")

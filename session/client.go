@@ -106,6 +106,9 @@ func statusError(resp *http.Response) *StatusError {
 // readStatus makes an error of a response, and closes it.
 func readStatus(resp *http.Response) error {
 	e := statusError(resp)
+	if b := bodyOf(resp); b != nil {
+		b.limit = -1 // a beginning can be had of any body
+	}
 	e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, statusBody)) // what cannot be read is not there
 	_ = resp.Body.Close()
 	return e

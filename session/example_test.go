@@ -111,7 +111,7 @@ func ExampleSession_Close() {
 			return err
 		}
 		g.Go(func(ctx context.Context) error {
-			_, err := s.Get(ctx, "slow") //nolint:bodyclose // there is none
+			_, err := s.Get(ctx, "slow")
 			fmt.Println(errors.Is(err, session.ErrClosed))
 			return nil
 		})
@@ -129,7 +129,7 @@ func ExampleSession_Client() {
 	server, config := serveFor(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
 	defer server.Close()
 	err := session.Run(context.Background(), config, func(ctx context.Context, s *session.Session) error {
-		var plain *http.Client = s.Client()
+		plain := s.Client() // an *http.Client
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/plain", nil)
 		if err != nil {
 			return err
@@ -323,7 +323,7 @@ func ExampleStatusError() {
 	defer server.Close()
 	config.StatusErrors = true
 	_ = session.Run(context.Background(), config, func(ctx context.Context, s *session.Session) error {
-		_, err := s.Get(ctx, "users/42") //nolint:bodyclose // it is in the error
+		_, err := s.Get(ctx, "users/42")
 		if status, ok := errors.AsType[*session.StatusError](err); ok {
 			fmt.Printf("%d %q\n", status.StatusCode, strings.TrimSpace(string(status.Body)))
 		}
@@ -362,7 +362,7 @@ func ExampleRedirectError() {
 	})
 	defer server.Close()
 	_ = session.Run(context.Background(), config, func(ctx context.Context, s *session.Session) error {
-		_, err := s.Get(ctx, "a") //nolint:bodyclose // there is none
+		_, err := s.Get(ctx, "a")
 		if refused, ok := errors.AsType[*session.RedirectError](err); ok {
 			fmt.Println(strings.ReplaceAll(refused.Error(), server.URL, ""), errors.Is(err, session.ErrRedirects))
 		}
@@ -558,7 +558,7 @@ func ExampleLimits() {
 		if err != nil {
 			return err
 		}
-		_, err = s.Get(ctx, "") //nolint:bodyclose // there is none
+		_, err = s.Get(ctx, "")
 		fmt.Println(errors.Is(err, resilience.ErrFull))
 		_ = first.Body.Close()
 		second, err := s.Get(ctx, "")

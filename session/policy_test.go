@@ -259,9 +259,12 @@ func TestStatusErrors(t *testing.T) {
 	inBubble(t, func(ctx context.Context, n *network) {
 		n.serve("api.test:80", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Reason", "because")
-			http.Error(w, strings.Repeat("no ", 1_000_000), http.StatusTeapot)
+			w.Header().Set("Content-Length", "3000001")
+			w.Header().Set("Content-Type", "text/plain")
+			w.WriteHeader(http.StatusTeapot)
+			_, _ = io.WriteString(w, strings.Repeat("no ", 1_000_000)+"!")
 		})
-		n.with(ctx, session.Config{StatusErrors: true, BaseURL: api}, func(ctx context.Context, s *session.Session) {
+		n.with(ctx, session.Config{StatusErrors: true, BaseURL: api, Limits: session.Limits{Body: 10_000}}, func(ctx context.Context, s *session.Session) {
 			_, err := get(ctx, s, "tea")
 			status, ok := errors.AsType[*session.StatusError](err)
 			if !ok {
