@@ -215,8 +215,7 @@ func (c *consumer[T]) conclude(ctx context.Context, a *attempt[T]) {
 			c.q.done.Add(1)
 		}
 	case a.ctxErr != nil && explains(a.err, a.ctxErr, a.cause):
-		var ended *attemptEnded
-		if errors.As(a.cause, &ended) {
+		if ended, ok := errors.AsType[*endedError](a.cause); ok {
 			err := ended.err
 			if !same(a.err, a.ctxErr) && !same(a.err, a.cause) {
 				err = fmt.Errorf("%w: %w", err, a.err) // what the handler was doing

@@ -34,10 +34,10 @@ func (e *permanentError) Permanent() bool { return true }
 // marks are what the tree of an error says about the next attempt.
 func marks(err error) (permanent bool, after time.Duration) {
 	for err != nil {
-		if e, ok := err.(interface{ Permanent() bool }); ok { //nolint:errorlint // walks the chain itself
+		if e, ok := err.(interface{ Permanent() bool }); ok {
 			permanent = permanent || e.Permanent()
 		}
-		if e, ok := err.(interface{ RetryAfter() time.Duration }); ok { //nolint:errorlint // walks the chain itself
+		if e, ok := err.(interface{ RetryAfter() time.Duration }); ok {
 			after = max(after, e.RetryAfter())
 		}
 		switch x := err.(type) { //nolint:errorlint // walks the chain itself

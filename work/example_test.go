@@ -182,15 +182,17 @@ func ExampleQueue_Discard() {
 func ExampleJob_Extend() {
 	jobs := newJobs(func(c *work.Config[string]) { c.ManualLease, c.Workers = true, 2 })
 	_, _ = jobs.Enqueue(context.Background(), "import")
+	var told braid.Event
 	consume(jobs, func(ctx context.Context, job *work.Job[string]) error {
 		if job.Attempts > 1 {
-			return nil // the second one gets through
+			return told.Wait(ctx) // the second one gets through
 		}
 		if err := job.Extend(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 		err := braid.Sleep(ctx, time.Hour) // a page that never comes
 		fmt.Println(err, errors.Is(err, work.ErrLeaseLost))
+		told.Set()
 		return err
 	})
 	fmt.Println("done:", jobs.Statistics().Done)

@@ -25,13 +25,13 @@ type slot[T any] struct {
 	lost    bool          // the lease is
 }
 
-// attemptEnded is the cause with which the heartbeat ends the ctx of one attempt.
-type attemptEnded struct{ err error }
+// endedError is the cause with which the heartbeat ends the ctx of one attempt.
+type endedError struct{ err error }
 
-func (e *attemptEnded) Error() string { return e.err.Error() }
-func (e *attemptEnded) Unwrap() error { return e.err }
+func (e *endedError) Error() string { return e.err.Error() }
+func (e *endedError) Unwrap() error { return e.err }
 
-var leaseLost = &attemptEnded{ErrLeaseLost}
+var errLeaseLost = &endedError{ErrLeaseLost}
 
 // take puts a job into the slot.
 func (s *slot[T]) take(d *Delivery[T], task *braid.Handle) {
@@ -116,7 +116,7 @@ func (s *slot[T]) loses(d *Delivery[T]) {
 	s.lost = true
 	task := s.task
 	s.mu.Unlock()
-	task.Cancel(leaseLost)
+	task.Cancel(errLeaseLost)
 }
 
 // hold is what a Job in a handler knows of its attempt.
@@ -186,12 +186,12 @@ func (c *consumer[T]) tend(ctx context.Context) (next time.Time, extend []hold[T
 		task := s.task
 		if !s.expired && !s.lost && !s.giveUp.IsZero() && !now.Before(s.giveUp) {
 			s.expired = true
-			end = &attemptEnded{&braid.TimeoutError{Op: "job", After: c.q.config.Timeout}}
+			end = &endedError{&braid.TimeoutError{Op: "job", After: c.q.config.Timeout}}
 		}
 		if !s.lost && !now.Before(s.until) {
 			s.lost = true
 			if end == nil {
-				end = leaseLost
+				end = errLeaseLost
 			}
 		}
 		if !s.expired && !s.lost && !s.renew.IsZero() && !now.Before(s.renew) {

@@ -213,7 +213,7 @@ func TestPanic(t *testing.T) {
 				for letter, err := range q.DeadLetters(ctx) {
 					must(t, err)
 					pe, ok := errors.AsType[*braid.PanicError](letter.Err)
-					if !ok || pe.Value != errDown || !strings.Contains(string(pe.Stack), "TestPanic") {
+					if !ok || pe.Value != any(errDown) || !strings.Contains(string(pe.Stack), "TestPanic") {
 						t.Errorf("the letter says %v", letter.Err)
 					}
 				}
@@ -274,7 +274,7 @@ func TestEngineFailsForGood(t *testing.T) {
 		wantErr(t, q.Run(ctx, nothing), errDown)
 		q = work.New(&broken{Engine: memory(1), receive: func() error { panic(errDown) }}, quiet())
 		err := q.Run(ctx, nothing)
-		if pe, ok := errors.AsType[*braid.PanicError](err); !ok || pe.Value != errDown {
+		if pe, ok := errors.AsType[*braid.PanicError](err); !ok || pe.Value != any(errDown) {
 			t.Errorf("error: %v", err)
 		}
 	})

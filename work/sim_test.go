@@ -147,8 +147,11 @@ func TestSimLeases(t *testing.T) {
 				g.Go(func(ctx context.Context) error {
 					for {
 						d, err := m.Receive(ctx, 2*time.Second)
-						if err != nil {
+						if errors.Is(err, braid.ErrShutdown) {
 							return nil
+						}
+						if err != nil {
+							return err
 						}
 						_ = braid.Sleep(ctx, time.Duration(s.IntN(5))*time.Second)
 						if s.IntN(2) == 0 {

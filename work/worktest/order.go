@@ -235,7 +235,7 @@ var endCases = []testCase{
 		e.settle(engine, d[2], work.Outcome{Verdict: work.Bury, Err: errDown})
 		left, err := engine.Close(e.ctx)
 		e.must(err)
-		var names []string
+		names := make([]string, 0, len(left))
 		for _, job := range left {
 			names = append(names, job.Payload.Name)
 		}
