@@ -80,6 +80,14 @@ func (b *Bulkhead) Acquire(ctx context.Context) error {
 	return b.acquire(ctx, 0)
 }
 
+// TryAcquire takes a slot if one is free and nobody waits, and reports whether it did. It never blocks, and a no is not counted as a rejection.
+func (b *Bulkhead) TryAcquire() bool {
+	if wrong := b.check(); wrong != "" {
+		panic("resilience: " + wrong)
+	}
+	return b.slots.TryAcquire(1)
+}
+
 // acquire waits for as long as there is still time for a call that takes need. ctx is not done.
 func (b *Bulkhead) acquire(ctx context.Context, need time.Duration) error {
 	if b.slots.TryAcquire(1) {
@@ -118,7 +126,7 @@ func (b *Bulkhead) acquire(ctx context.Context, need time.Duration) error {
 	}
 }
 
-// Release gives a slot back. It panics if none is held.
+// Release gives back a slot that Acquire or TryAcquire has taken. It panics if none is held.
 func (b *Bulkhead) Release() { b.slots.Release(1) }
 
 // active is for the eviction from a [Keyed].

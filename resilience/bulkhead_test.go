@@ -38,6 +38,22 @@ func queued(t *testing.T, ctx context.Context, b *resilience.Bulkhead, n int) {
 }
 
 var bulkheadCases = []testCase{
+	{name: "Bulkhead: TryAcquire takes what is free, overtakes nobody, and is no rejection", run: func(t *testing.T, ctx context.Context) {
+		b := resilience.NewBulkhead(resilience.BulkheadConfig{Slots: 1, Queue: 1})
+		equal(t, "a slot that is free", b.TryAcquire(), true)
+		equal(t, "a slot that is not", b.TryAcquire(), false)
+		must(t, braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+			g.Go(func(ctx context.Context) error {
+				defer b.Release()
+				return b.Acquire(ctx)
+			})
+			queued(t, ctx, b, 1)
+			b.Release() // to the one who waits
+			return nil
+		}))
+		equal(t, "statistics", b.Statistics(), resilience.BulkheadStatistics{Slots: 1})
+		wantPanic(t, "make it with NewBulkhead", func() { new(resilience.Bulkhead).TryAcquire() })
+	}},
 	{name: "Bulkhead: no more calls at a time than slots", run: func(t *testing.T, ctx context.Context) {
 		b := resilience.NewBulkhead(resilience.BulkheadConfig{Slots: 3, Queue: 100})
 		running, highest := 0, 0

@@ -223,6 +223,22 @@ func ExampleBulkhead() {
 	// Output: resilience: bulkhead thumbnails is full, and so is its queue
 }
 
+// What is only worth doing if there is room for it now.
+func ExampleBulkhead_TryAcquire() {
+	bulkhead := resilience.NewBulkhead(resilience.BulkheadConfig{Slots: 1, Queue: 10})
+	for range 2 {
+		if !bulkhead.TryAcquire() {
+			fmt.Println("not now")
+			continue
+		}
+		defer bulkhead.Release()
+		fmt.Println("warming the cache")
+	}
+	// Output:
+	// warming the cache
+	// not now
+}
+
 func ExampleRateLimit() {
 	limit := resilience.NewRateLimit(resilience.RateLimitConfig{Name: "api", Rate: 1.0 / 3600, Burst: 2})
 	for range 3 {

@@ -149,6 +149,7 @@ type Limits struct {
 }
 
 // Hedge starts a request again while it is slow; see [resilience.Hedge]. Any response wins, whatever its status.
+// A hedge needs a place in Limits.Requests that is free: it does not wait for one.
 type Hedge struct {
 	// Delay is how long a try may take to get its response before the next one is started. It must be positive.
 	Delay time.Duration

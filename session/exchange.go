@@ -105,6 +105,11 @@ func (x *exchange) send(until context.Context) (*http.Response, error) {
 		},
 	}
 	x.s.attempts.Add(1)
+	if x.hedge {
+		x.s.hedges.Add(1)
+	} else if x.attempt > 1 {
+		x.s.retries.Add(1)
+	}
 	x.tell(Event{Kind: TryStarted})
 	resp, err := x.s.tries.RoundTrip(x.req.WithContext(httptrace.WithClientTrace(x.ctx, trace)))
 	x.patience.stop()

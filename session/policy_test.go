@@ -283,3 +283,27 @@ func TestStatusErrors(t *testing.T) {
 		})
 	})
 }
+
+// A hedge takes a place that is free, and waits for none. Not to have found one is no failure of the host, and no reason not to try again.
+func TestHedge_noPlace(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		var got atomic.Int32
+		n.serve("api.test:80", func(w http.ResponseWriter, r *http.Request) {
+			sleepFor(r, 2)
+			if got.Add(1) == 1 {
+				panic(http.ErrAbortHandler)
+			}
+		})
+		n.with(ctx, session.Config{
+			Hedge: &session.Hedge{Delay: time.Second, Max: 5}, Limits: session.Limits{Requests: 1}, Retry: patient(time.Second),
+			Breaker: &resilience.BreakerConfig{Consecutive: 5},
+		}, func(ctx context.Context, s *session.Session) {
+			_, err := get(ctx, s, api)
+			must(t, err)
+			equal(t, "hedges", s.Statistics().Hedges, 0)
+			equal(t, "retries", s.Statistics().Retries, 1)
+			equal(t, "calls that did not count", s.Breaker(api).Statistics().Neutral, 0)
+			equal(t, "tries", s.Statistics().Attempts, 2)
+		})
+	})
+}

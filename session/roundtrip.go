@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -120,7 +121,6 @@ func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*htt
 	try := func(ctx context.Context) (*http.Response, error) {
 		this := req
 		if attempt++; attempt > 1 {
-			s.retries.Add(1)
 			var err error
 			if this, err = replay(req); err != nil {
 				return nil, resilience.Permanent(err)
@@ -255,24 +255,53 @@ func (s *Session) hedged(ctx context.Context, c *call, req *http.Request, n int,
 			Dispose: func(late *http.Response) { bodyOf(late).close() },
 		}
 	}
-	var made atomic.Int32
+	h := hedging{s: s, call: c, req: req, n: n, host: host, release: release}
 	defer func() {
-		if made.Load() == 0 { // there was no time for it
+		if h.made.Load() == 0 { // there was no time for it
 			closeBody(req)
 			release()
 		}
 	}()
-	return resilience.Compose(parts).Do(ctx, func(ctx context.Context) (*http.Response, error) {
-		if made.Add(1) == 1 {
-			return s.try(ctx, c, req, n, false, release)
+	resp, err := resilience.Compose(parts).Do(ctx, h.try)
+	if err != nil && len(h.errs) > 0 {
+		return nil, errors.Join(h.errs...)
+	}
+	return resp, err
+}
+
+// hedging is a request that may be sent several times at once.
+type hedging struct {
+	s       *Session
+	call    *call
+	req     *http.Request
+	n       int
+	host    string
+	release func()
+	made    atomic.Int32
+
+	mu   sync.Mutex
+	errs []error // of tries that were sent
+}
+
+// errNoPlace is the end of a hedge that has found no place in the limit of its host: it is not worth waiting for one.
+var errNoPlace = errors.New("session: there is no place for a hedge")
+
+func (h *hedging) try(ctx context.Context) (*http.Response, error) {
+	hedge, release := h.made.Add(1) > 1, h.release
+	if hedge && h.s.slots != nil {
+		slots := h.s.slots.Get(h.host)
+		if !slots.TryAcquire() {
+			return nil, errNoPlace
 		}
-		s.hedges.Add(1)
-		release, err := s.slot(ctx, host)
-		if err != nil {
-			return nil, err
-		}
-		return s.try(ctx, c, req, n, true, release)
-	})
+		release = slots.Release
+	}
+	resp, err := h.s.try(ctx, h.call, h.req, h.n, hedge, release)
+	if err != nil {
+		h.mu.Lock()
+		h.errs = append(h.errs, err)
+		h.mu.Unlock()
+	}
+	return resp, err
 }
 
 // try sends req once. The end of until ends it, too, until the response is there.
