@@ -57,6 +57,7 @@ func benchmarks() []benchmark {
 	list = append(list, gens()...)
 	list = append(list, resiliences()...)
 	list = append(list, buses()...)
+	list = append(list, works()...)
 	list = append(list, sims()...)
 	return append(list, benchmark{"idle", idle}, benchmark{"million", million}, benchmark{"hello", hello})
 }
