@@ -66,6 +66,7 @@ type HTTPScope struct {
 	Always *braid.Group
 
 	// Stopping is set when the server stops. The handler should refuse work from then on, for requests still arrive.
+	// A program that wants work to be refused even earlier, when others are being stopped, may set it by itself.
 	Stopping *braid.Event
 }
 
@@ -85,7 +86,7 @@ func (c *HTTPConfig) check() string {
 
 // HTTP returns a server as a component.
 //
-// Its Start listens: an address that is taken is a failure of the start, and when the next component starts, connections are accepted.
+// Its Start listens: an address that is taken is a failure of the start, and the next component starts when connections are accepted.
 // When it is told to stop, it refuses new requests, on a listener that is still open, until those that are under way have been answered, and then closes.
 // Connections on which nothing is under way get no more than a second. When the StopTimeout is over, the requests are cancelled, and have the last moment
 // to tell their clients.
@@ -102,16 +103,19 @@ func HTTP(c HTTPConfig) Component {
 		c.Log = slog.Default()
 	}
 	h := &httpServer{cfg: c, given: c.Listener}
-	return Component{Name: c.Name, Start: h.listen, Run: h.run, Stop: h.close}
+	h.serving.SetName(c.Name + " serves")
+	return Component{Name: c.Name, Start: h.listen, Run: h.run, Stop: h.close, Ready: h.serving.Wait}
 }
 
 type httpServer struct {
 	cfg      HTTPConfig
 	given    net.Listener // nil when it has been used
 	listener net.Listener
+	serving  braid.Event // set when it is about to accept connections
 }
 
 func (h *httpServer) listen(ctx context.Context) (err error) {
+	h.serving.Clear()
 	switch {
 	case h.given != nil:
 		h.listener, h.given = h.given, nil
@@ -164,6 +168,7 @@ func (h *httpServer) run(ctx context.Context) error {
 				}
 				return nil
 			}, braid.Name(accepting))
+			h.serving.Set()
 			_ = accept.Wait(ctx) // until it fails, or the component is to stop
 			stopping.Set()
 			h.cfg.Log.InfoContext(ctx, "draining", "requests", work.Statistics().Running)

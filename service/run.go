@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -119,7 +120,6 @@ func (r *run) fail(err error) {
 	r.mu.Lock()
 	r.failed = true
 	r.mu.Unlock()
-	r.log.ErrorContext(r.inner, "failed", "service", r.cfg.Name, "err", err)
 }
 
 func (r *run) isAborted() bool {
@@ -285,17 +285,24 @@ func (r *run) isIdle() bool {
 func (r *run) stopAll() {
 	begin := braid.Time(r.inner)
 	r.mu.Lock()
-	r.state, r.since = Stopping, begin
-	cause := r.stopping
-	r.mu.Unlock()
-	if cause != nil {
-		r.log.InfoContext(r.inner, "stopping", "service", r.cfg.Name, "cause", cause)
-	} else {
-		r.log.InfoContext(r.inner, "stopping", "service", r.cfg.Name)
+	level := slog.LevelInfo
+	if r.state != Running { // a start that has failed is told by the error
+		level = slog.LevelDebug
 	}
+	r.state, r.since = Stopping, begin
+	cause, why := r.stopping, r.stopping
+	r.mu.Unlock()
 	if cause == nil {
 		cause = ErrStopping
 	}
+	attrs := []any{"service", r.cfg.Name}
+	if len(r.errs) > 0 {
+		why = r.errs[0]
+	}
+	if why != nil && !errors.Is(why, ErrStopping) {
+		attrs = append(attrs, "cause", why)
+	}
+	r.log.Log(r.inner, level, "stopping", attrs...)
 	if r.cfg.Drain > 0 && slices.ContainsFunc(r.members, func(m *member) bool { return m.state == Running }) {
 		r.await(begin.Add(r.cfg.Drain), nil, func() bool { return false })
 	}
@@ -307,7 +314,7 @@ func (r *run) stopAll() {
 		r.errs = append(r.errs, errs...)
 		r.left = r.left || !ended
 	}
-	r.log.InfoContext(r.inner, "stopped", "service", r.cfg.Name, "took", braid.Time(r.inner).Sub(begin))
+	r.log.Log(r.inner, level, "stopped", "service", r.cfg.Name, "took", braid.Time(r.inner).Sub(begin))
 }
 
 // unfinished lists what runs in the components of these names, or in all of them.

@@ -68,11 +68,9 @@ func action(ctx context.Context, cmd *cli.Command) error {
 			return &failure{fmt.Errorf("make a folder for the database: %w; name another place with --db", err)}
 		}
 	}
-	ctx, stop, release := signals(ctx)
-	defer release()
 	root := cmd.Root()
 	log := slog.New(tasklog.New(slog.NewTextHandler(root.ErrWriter, nil)))
-	err := Serve(ctx, stop, cfg, log, func(url string) { greet(root.Writer, url, cfg) })
+	err := Serve(ctx, cfg, log, func(url string) { greet(root.Writer, url, cfg) })
 	if err != nil {
 		return &failure{err}
 	}

@@ -7,19 +7,19 @@
 // Everything that runs is a task with a name and an owner:
 //
 //	main
-//	└── service              holds the database open
-//	    ├── stop             waits for the signal
+//	└── service              its components, see package service
+//	    ├── database/start   opens the database, and is gone when it has
+//	    ├── http
+//	    │   ├── accept       takes connections
+//	    │   ├── GET /        one task for each request,
+//	    │   └── POST /users  on net/http's own goroutine
 //	    ├── heartbeat        the background task
-//	    └── http
-//	        ├── accept       takes connections
-//	        ├── GET /        one task for each request,
-//	        └── POST /users  on net/http's own goroutine
+//	    └── stop             when the service stops: stops the others
 //
 // # The end
 //
-// SIGINT or SIGTERM cancels the service, and so does the failure of one of its
-// tasks. All of them end, only the requests do not: they hang in the tree
-// without being cancelled with it.
+// SIGINT or SIGTERM stops the service, and so does the failure of one of its
+// components. They end in the reverse of the order in which they were started.
 //
 //  1. /readyz says 503 and so does every request for work that is new; the
 //     background task ends.

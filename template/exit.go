@@ -12,7 +12,11 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/service"
 )
+
+// accepting is the name of the task that accepts connections.
+const accepting = "accept"
 
 // startError says why the service could not start, and what to do about it.
 type startError struct {
@@ -70,6 +74,10 @@ func causes(err error) (all []error) {
 	switch e := err.(type) { // takes off one wrapping at a time
 	case *braid.PanicError: // holds others too, but speaks for itself
 		return []error{e}
+	case *service.ComponentError:
+		if e.Within == 0 { // its tasks' paths name the component
+			return causes(e.Err)
+		}
 	case *braid.TaskError:
 		if _, scope := errors.AsType[*braid.GroupError](e.Err); scope {
 			return causes(e.Err)

@@ -5,18 +5,23 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"time"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/service"
 	"github.com/braid-go/braid/template/sqlite"
+	"github.com/braid-go/braid/template/web"
 )
 
-// atOnce is the shortest grace: whoever has not ended by then is listed.
-const atOnce = time.Millisecond
+// maxHeader bounds the size of a request's header, in bytes.
+const maxHeader = 64 << 10
 
-// Serve runs the service until stop is set, or until a part of it fails, and
+// Serve runs the service until a signal comes, or until a part of it fails, and
 // then ends it in order, as the package comment says. It calls ready with the
-// service's URL when requests are being accepted.
+// service's URL when all of it runs.
 //
 // It returns nil if it was stopped and everything has ended. An error holds a
 // [*braid.StuckError] if something has not; Serve returns even so, for the
@@ -26,92 +31,110 @@ const atOnce = time.Millisecond
 //
 // The end of ctx is the order to give up: Serve returns at once, with a
 // [*braid.StuckError] that lists what ran.
-func Serve(ctx context.Context, stop *braid.Event, cfg Config, log *slog.Logger, ready func(url string)) error {
-	s := &service{cfg: cfg, log: log, stop: stop, ready: ready}
-	s.background = []background{{"heartbeat", s.heartbeat}}
-	return s.serve(ctx)
+func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(url string)) error {
+	return newApp(cfg, log, ready).serve(ctx)
 }
 
-type service struct {
+// app is what the components of the service share.
+type app struct {
+	*service.Service
+
 	cfg   Config
 	log   *slog.Logger
-	stop  *braid.Event
 	ready func(url string)
-	web   *server
 
-	background []background
+	db   *sqlite.DB
+	addr net.Addr
+	web  atomic.Pointer[service.HTTPScope] // nil until requests are answered
 }
 
-// background is a task that runs beside the requests, from when they are
-// accepted until the service stops.
-type background struct {
-	name string
-	run  func(context.Context) error
+// newApp returns the service: what comes later needs what comes before, so it
+// is started after it and stopped before. The extra components come last but one.
+func newApp(cfg Config, log *slog.Logger, ready func(url string), extra ...service.Component) *app {
+	a := &app{cfg: cfg, log: log, ready: ready}
+	a.Service = service.New(service.Config{
+		Name: "service", Log: log, StopTimeout: cfg.Grace, StopWithin: cfg.Grace,
+		Signals: []os.Signal{os.Interrupt, syscall.SIGTERM}, // Windows has Ctrl-C, which arrives as os.Interrupt, and nothing like SIGTERM
+	})
+	a.Add(
+		service.Component{Name: "database", Start: a.openDB, Stop: a.closeDB},
+		a.http(),
+		service.Periodic(service.PeriodicConfig{Name: "heartbeat", Every: cfg.Heartbeat, Do: a.beat()}),
+	)
+	a.Add(extra...)
+	a.Add(service.Component{Name: "gate", Start: a.open, Stop: a.close})
+	return a
 }
 
-func (s *service) serve(ctx context.Context) error {
-	return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
-		// Not in the body: Run can leave a task behind, but not its body.
-		g.Go(s.run, braid.Name("service"))
+func (a *app) serve(ctx context.Context) (err error) {
+	defer context.AfterFunc(ctx, func() {
+		a.Stop(nil) // if it has not begun yet
+		a.Abort(context.Cause(ctx))
+	})()
+	return errors.Join(braid.Run(context.WithoutCancel(ctx), func(ctx context.Context, _ *braid.Group) error {
+		err = a.Run(ctx)
 		return nil
-	}, braid.Name("main"), braid.Grace(atOnce), braid.OnPanic(braid.AsError), braid.PanicHook(s.logPanic))
+	}, braid.Name("main")), err)
 }
 
-// errStopped is the cause with which the service cancels itself.
-var errStopped = errors.New("the service was asked to stop")
-
-// run opens what the service needs, runs its tasks, and closes in the reverse
-// order.
-func (s *service) run(ctx context.Context) (err error) {
-	db, err := sqlite.Open(ctx, s.cfg.DB)
-	if err != nil {
+func (a *app) openDB(ctx context.Context) (err error) {
+	if a.db, err = sqlite.Open(ctx, a.cfg.DB); err != nil {
 		return &startError{err, "name another file with --db"}
 	}
-	defer func() {
-		err = errors.Join(err, db.Close())
-		if err == nil {
-			s.log.InfoContext(ctx, "stopped")
-		}
-	}()
-
-	listener, err := net.Listen("tcp", s.cfg.HTTP)
-	if err != nil {
-		return &startError{err, "choose another address with --http"}
-	}
-	defer func() { _ = listener.Close() }() // again, as a rule
-	s.web = &server{db: db, listener: listener, log: s.log}
-	err = braid.Run(ctx, s.tasks, braid.Grace(s.cfg.Grace), braid.OnPanic(braid.AsError))
-	if _, stuck := errors.AsType[*braid.StuckError](err); stuck {
-		s.web.giveUp(ctx)
-	}
-	return err
-}
-
-// tasks starts the tasks of the service, in the order in which they need each
-// other.
-func (s *service) tasks(ctx context.Context, g *braid.Group) error {
-	url, err := braid.Start(ctx, g, s.web.run, braid.Name("http"))
-	if err != nil {
-		return err
-	}
-	for _, b := range s.background {
-		g.Go(b.run, braid.Name(b.name))
-	}
-	g.Go(func(ctx context.Context) error {
-		if err := s.stop.Wait(ctx); err != nil {
-			return err
-		}
-		s.log.InfoContext(ctx, "stopping")
-		g.Cancel(errStopped)
-		return nil
-	}, braid.Name("stop"))
-	s.log.InfoContext(ctx, "serving", "url", url, "db", s.cfg.DB)
-	s.ready(url)
 	return nil
 }
 
-// logPanic logs the panic of a task that is not a request; those are logged by
-// package httptask.
-func (s *service) logPanic(p *braid.PanicError) {
-	s.log.Error("panic", "task", p.Task, "panic", p.Value, "stack", string(p.Stack))
+func (a *app) closeDB(context.Context) error { return a.db.Close() }
+
+func (a *app) http() service.Component {
+	c := service.HTTP(service.HTTPConfig{
+		Addr:     a.cfg.HTTP,
+		OnListen: func(addr net.Addr) { a.addr = addr },
+		Routes: func(s service.HTTPScope) http.Handler {
+			a.web.Store(&s)
+			return web.New(s.Work, s.Always, web.Parts{Users: a.db, Ping: a.db.Ping, Log: a.log, Stopping: s.Stopping})
+		},
+		Configure: func(s *http.Server) {
+			s.DisableGeneralOptionsHandler = true // "OPTIONS *" is a request as others are
+			s.MaxHeaderBytes = maxHeader
+		},
+		Log: a.log,
+	})
+	listen := c.Start
+	c.Start = func(ctx context.Context) error {
+		if err := listen(ctx); err != nil {
+			return &startError{err, "choose another address with --http"}
+		}
+		return nil
+	}
+	return c
+}
+
+// beat returns the run of the heartbeat, which logs a sign of life with the
+// number of requests under way. It stands for the work that a service does unasked.
+func (a *app) beat() func(context.Context) error {
+	beats := 0
+	return func(ctx context.Context) error {
+		beats++
+		a.log.InfoContext(ctx, "beat", "beats", beats, "requests", a.requests())
+		return nil
+	}
+}
+
+// requests returns how many requests are under way.
+func (a *app) requests() int { return a.web.Load().Work.Statistics().Running }
+
+// open is the last step of the start.
+func (a *app) open(ctx context.Context) error {
+	url := service.URL(a.addr)
+	a.log.InfoContext(ctx, "serving", "url", url, "db", a.cfg.DB)
+	a.ready(url)
+	return nil
+}
+
+// close is the first step of the stop: no request for new work is taken any
+// more, whatever has to end before the server's turn comes.
+func (a *app) close(context.Context) error {
+	a.web.Load().Stopping.Set()
+	return nil
 }
