@@ -367,27 +367,35 @@ func Processes(ctx context.Context, dir string) ([]Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := make([]Running, 0, len(list))
-	for _, b := range list {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		r := Running{PID: b.pid}
-		e, err := b.read()
-		if err != nil {
-			r.Error = "it does not say yet who it is"
-		} else {
-			r.Name, r.Exe, r.Instance, r.Started, r.Socket, r.URL = e.Name, e.Exe, e.Instance, e.Started, e.Socket, e.URL
-			if c, err := dialBase(ctx, b); err != nil {
-				r.Error = strings.TrimPrefix(err.Error(), "inspect: ")
-			} else {
-				c.Close()
-			}
-		}
-		found = append(found, r)
+	found := make([]Running, len(list))
+	var asks sync.WaitGroup // at the same time: one that is stopped takes long
+	for i, b := range list {
+		asks.Go(func() { found[i] = running(ctx, b) })
+	}
+	asks.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	slices.SortFunc(found, func(a, b Running) int { return b.Started.Compare(a.Started) })
 	return found, nil
+}
+
+// running asks a process who it is.
+func running(ctx context.Context, b base) Running {
+	r := Running{PID: b.pid}
+	e, err := b.read()
+	if err != nil {
+		r.Error = "it has not said yet who it is"
+		return r
+	}
+	r.Name, r.Exe, r.Instance, r.Started, r.Socket, r.URL = e.Name, e.Exe, e.Instance, e.Started, e.Socket, e.URL
+	c, err := dialBase(ctx, b)
+	if err != nil {
+		r.Error = strings.TrimPrefix(err.Error(), "inspect: ")
+		return r
+	}
+	c.Close()
+	return r
 }
 
 // Await listens on a socket at path until a program that was started with BRAID_INSPECT=connect:path dials it, and returns a client for that program.

@@ -109,17 +109,16 @@ func parseLabels(text string) map[string]string {
 	}
 }
 
-// parseFrame reads "#\tPC\tfunction+offset\tfile:line".
+// parseFrame reads "#\tPC\tfunction+offset\tfile:line", with any number of tabs.
 func parseFrame(line string) Frame {
-	parts := strings.Split(line, "\t")
+	parts := strings.FieldsFunc(line, func(r rune) bool { return r == '\t' })
 	if len(parts) < 4 {
-		return Frame{Func: strings.TrimSpace(parts[min(1, len(parts)-1)])}
+		return Frame{Func: strings.TrimSpace(parts[len(parts)-1])} // the PC alone
 	}
-	f := Frame{Func: strings.TrimSpace(parts[2])}
+	f := Frame{Func: parts[2], File: parts[3]}
 	if i := strings.LastIndexByte(f.Func, '+'); i >= 0 {
 		f.Func = f.Func[:i]
 	}
-	f.File = strings.TrimSpace(parts[3])
 	if i := strings.LastIndexByte(f.File, ':'); i >= 0 {
 		f.Line, _ = strconv.Atoi(f.File[i+1:])
 		f.File = f.File[:i]

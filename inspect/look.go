@@ -49,6 +49,8 @@ type looker struct {
 
 	mu        sync.Mutex
 	latest    *Snapshot // nil if nobody has asked for a while
+	point     Point     // of the last look, as are
+	counters  Counters
 	findings  []Finding
 	suspected int
 	cost      time.Duration // of the last look
@@ -320,6 +322,9 @@ func (l *looker) publishPoint(s *Snapshot, before view, cost time.Duration) {
 	if l.durations != nil {
 		p.DurationUS = quantiles(l.durations())
 	}
+	l.mu.Lock()
+	l.point, l.counters = p, s.Counters
+	l.mu.Unlock()
 	l.history.add(p)
 	l.feed.publish("point", p)
 }
