@@ -286,7 +286,7 @@ func (r *run) stopAll() {
 	begin := braid.Time(r.inner)
 	r.mu.Lock()
 	level := slog.LevelInfo
-	if r.state != Running { // a start that has failed is told by the error
+	if r.state != Running && r.stopping == nil { // a start that has failed is told by the error
 		level = slog.LevelDebug
 	}
 	r.state, r.since = Stopping, begin
