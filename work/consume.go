@@ -57,8 +57,9 @@ func (q *Queue[T]) Run(ctx context.Context, handle func(ctx context.Context, job
 		g.Go(c.keep, braid.Name("heartbeat"))
 		c.live.Store(int64(len(c.slots)))
 		for i := range c.slots {
-			c.slots[i].c = c
-			c.start(&c.slots[i])
+			s := &c.slots[i]
+			s.c, s.attempt.s, s.run = c, s, s.attempt.run
+			c.start(s)
 		}
 		if err := c.idle.Wait(ctx); err != nil {
 			return err
@@ -157,20 +158,22 @@ func (c *consumer[T]) attempt(ctx context.Context, s *slot[T], d *Delivery[T]) {
 		c.fail(ctx, d, Permanent(&ExhaustedError{Attempts: d.Job.Attempts - 1, Last: d.Job.Err}))
 		return
 	}
-	a := attempt[T]{s: s, d: d}
+	d.slot = s
+	a := &s.attempt
+	*a = attempt[T]{s: s, d: d}
 	ended := false
 	defer func() {
 		if !ended { // runtime.Goexit in the handler, or in what it is called through
 			a.err = braid.ErrGoexit
-			c.conclude(ctx, &a)
+			c.conclude(ctx, a)
 		}
 	}()
-	err := c.portal.Do(ctx, a.run, c.name...)
+	err := c.portal.Do(ctx, s.run, c.name...)
 	ended = true
 	if !a.returned {
 		a.err = err // a panic, or it has not been started
 	}
-	c.conclude(ctx, &a)
+	c.conclude(ctx, a)
 }
 
 // attempt is what becomes of one delivery.
@@ -193,7 +196,7 @@ func (a *attempt[T]) run(ctx context.Context) error {
 	if c.q.stopped.Load() {
 		return nil
 	}
-	a.d.Job.hold = &hold[T]{s: a.s, d: a.d}
+	a.d.Job.hold = a.d
 	a.called = true
 	defer func() {
 		if a.ctxErr = ctx.Err(); a.ctxErr != nil {

@@ -62,6 +62,8 @@ type Delivery[T any] struct {
 	Until time.Time // when the lease runs out, unless it is extended
 	Err   error     // the payload could not be decoded; Job has all the rest. Such a job is buried.
 	Token any       // the engine's own
+
+	slot *slot[T] // where the worker has it
 }
 
 // Verdict says how a delivery ends.

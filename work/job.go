@@ -37,7 +37,7 @@ type Job[T any] struct {
 	// Err is what the last attempt failed with; nil if none has. An engine that stores jobs elsewhere keeps its text only.
 	Err error
 
-	hold *hold[T] // of the attempt that has the job in hand; nil outside a handler
+	hold *Delivery[T] // the delivery that this is the job of, if a handler has been given it
 }
 
 // Priority orders jobs that are ready.

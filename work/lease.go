@@ -23,6 +23,10 @@ type slot[T any] struct {
 	giveUp  time.Time     // when the time limit has passed; zero: none
 	expired bool          // it has
 	lost    bool          // the lease is
+
+	// The attempt is the worker's own, and used again for the next one.
+	attempt attempt[T]
+	run     func(context.Context) error // attempt.run
 }
 
 // endedError is the cause with which the heartbeat ends the ctx of one attempt.
@@ -119,19 +123,14 @@ func (s *slot[T]) loses(d *Delivery[T]) {
 	task.Cancel(errLeaseLost)
 }
 
-// hold is what a Job in a handler knows of its attempt.
-type hold[T any] struct {
-	s *slot[T]
-	d *Delivery[T]
-}
-
-func (h *hold[T]) extend(ctx context.Context, d time.Duration) error {
-	until, err := h.s.c.q.engine.Extend(ctx, h.d, d)
+// extend is Job.Extend.
+func (d *Delivery[T]) extend(ctx context.Context, lease time.Duration) error {
+	until, err := d.slot.c.q.engine.Extend(ctx, d, lease)
 	switch {
 	case err == nil:
-		h.s.extended(h.d, until)
+		d.slot.extended(d, until)
 	case errors.Is(err, ErrLeaseLost):
-		h.s.loses(h.d)
+		d.slot.loses(d)
 	}
 	return err
 }
@@ -173,7 +172,7 @@ func (c *consumer[T]) keep(ctx context.Context) error {
 }
 
 // tend ends the attempts whose time is over, and returns the leases that are to be extended and when to look again.
-func (c *consumer[T]) tend(ctx context.Context) (next time.Time, extend []hold[T]) {
+func (c *consumer[T]) tend(ctx context.Context) (next time.Time, extend []*Delivery[T]) {
 	now := braid.Time(ctx)
 	for i := range c.slots {
 		s := &c.slots[i]
@@ -195,7 +194,7 @@ func (c *consumer[T]) tend(ctx context.Context) (next time.Time, extend []hold[T
 			}
 		}
 		if !s.expired && !s.lost && !s.renew.IsZero() && !now.Before(s.renew) {
-			extend = append(extend, hold[T]{s: s, d: s.d})
+			extend = append(extend, s.d)
 		}
 		if due := s.due(); !due.IsZero() && (next.IsZero() || due.Before(next)) {
 			next = due
@@ -209,15 +208,15 @@ func (c *consumer[T]) tend(ctx context.Context) (next time.Time, extend []hold[T
 }
 
 // extendAll extends leases, all at the same time: an engine that is slow with one must not cost the others.
-func (c *consumer[T]) extendAll(ctx context.Context, list []hold[T]) {
+func (c *consumer[T]) extendAll(ctx context.Context, list []*Delivery[T]) {
 	lease := c.q.config.Lease
 	_ = braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
-		for _, h := range list {
+		for _, d := range list {
 			g.Go(func(ctx context.Context) error {
-				err := braid.Timeout(ctx, lease/3+1, func(ctx context.Context) error { return h.extend(ctx, lease) })
+				err := braid.Timeout(ctx, lease/3+1, func(ctx context.Context) error { return d.extend(ctx, lease) })
 				if err != nil && !errors.Is(err, ErrLeaseLost) && ctx.Err() == nil {
-					c.q.tellError(fmt.Errorf("work: the lease of job %d cannot be extended: %w", h.d.Job.ID, err))
-					h.s.again(h.d, braid.Time(ctx).Add(max(lease/10, 1)))
+					c.q.tellError(fmt.Errorf("work: the lease of job %d cannot be extended: %w", d.Job.ID, err))
+					d.slot.again(d, braid.Time(ctx).Add(max(lease/10, 1)))
 				}
 				return nil
 			}, braid.Name("extend"))
