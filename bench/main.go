@@ -56,8 +56,10 @@ func benchmarks() []benchmark {
 	list = append(list, loops()...)
 	list = append(list, gens()...)
 	list = append(list, resiliences()...)
+	list = append(list, sessions()...)
 	list = append(list, buses()...)
 	list = append(list, works()...)
+	list = append(list, caches()...)
 	list = append(list, sims()...)
 	return append(list, benchmark{"idle", idle}, benchmark{"million", million}, benchmark{"hello", hello})
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/braid-go/braid/internal/sched"
 )
 
 var (
@@ -107,6 +109,10 @@ func (b *body) readOnce(p []byte) (int, error) {
 
 // Close ends the body. It reads what little may be left of it, see Limits.Drain. A Read under way returns.
 func (b *body) Close() error {
+	if sched.From(b.x.call.caller) == nil {
+		b.close()
+		return nil
+	}
 	ctx := context.WithoutCancel(b.x.call.caller)
 	_, err := inGoroutines(ctx, b.x.s.outside, func(context.Context) (struct{}, error) { b.close(); return struct{}{}, nil })
 	return err

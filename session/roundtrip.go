@@ -127,13 +127,16 @@ func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*htt
 			}
 		}
 		resp, err := s.limited(ctx, c, this, attempt)
-		if err != nil {
-			return nil, marked(err)
+		if err != nil && s.config.Retry != nil {
+			err = marked(err)
 		}
-		if s.config.Retry != nil && slices.Contains(s.config.RetryStatus, resp.StatusCode) {
+		if err == nil && s.config.Retry != nil && slices.Contains(s.config.RetryStatus, resp.StatusCode) {
 			return nil, &statusRetryError{err: statusError(resp), resp: resp, after: retryAfter(resp.Header, time.Now())}
 		}
-		return resp, nil
+		return resp, err
+	}
+	if s.config.Retry == nil && s.config.Expect <= 0 {
+		return try(ctx)
 	}
 	resp, err := resilience.Compose(resilience.Parts[*http.Response]{Retry: s.retryOf(c, req), Expect: s.config.Expect}).Do(ctx, try)
 	if bad, ok := errors.AsType[*statusRetryError](err); ok {
