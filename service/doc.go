@@ -12,7 +12,7 @@
 // # Lifetime
 //
 // Everything that runs is a task of [Service.Run], below the task that called it, named after its component: "shop/db", "shop/db/start".
-// Nothing outlives Run but what ignores the end of its ctx, after its time to stop and a last moment; the error lists it. An abort is the other exception.
+// Nothing outlives Run but what ignores the end of its ctx, after its time to stop and a last moment; the error lists it.
 //
 // A component's life is Start, Run, Stop. Stop is called after each Start that has succeeded, whatever became of Run, and not before Run has returned:
 // what a task uses is not pulled away from it. If a start fails, what was started before is stopped in reverse order.

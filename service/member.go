@@ -135,12 +135,10 @@ func (r *run) stopOne(m *member, cause error) (errs []error, ended bool) {
 	r.cancel(l, cause)
 	errs, ended = r.end(m, l, begin, by)
 
+	_, release := r.ends(l)
 	r.mu.Lock()
 	for _, c := range l.calls {
 		starting := c.name == m.Name+"/start"
-		if starting && c.ended && c.err == nil {
-			l.started = true // although it was to stop, or late
-		}
 		if err := real(c.err); err != nil && !l.told && (starting || c == l.work) {
 			phase := InRun
 			if starting {
@@ -150,7 +148,7 @@ func (r *run) stopOne(m *member, cause error) (errs []error, ended bool) {
 			errs = append(errs, m.err)
 		}
 	}
-	release := ended && l.started && m.Stop != nil && r.aborted == nil
+	release = release && r.aborted == nil
 	r.mu.Unlock()
 	if release {
 		by = later(by, braid.Time(r.inner).Add(least))
@@ -176,6 +174,21 @@ func (r *run) stopOne(m *member, cause error) (errs []error, ended bool) {
 	r.set(m, Stopped)
 	r.log.DebugContext(r.inner, "stopped", "component", m.Name, "took", braid.Time(r.inner).Sub(begin))
 	return errs, true
+}
+
+// ends reports whether all calls of l have ended, and whether what its Start got hold of is to be released now.
+func (r *run) ends(l *life) (over, release bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	released := false
+	for _, c := range l.calls {
+		if c.name == l.of.Name+"/start" && c.ended && c.err == nil {
+			l.started = true // although it was to stop, or late
+		}
+		released = released || c.name == l.of.Name+"/stop"
+	}
+	over = l.over()
+	return over, over && l.started && !released && l.of.Stop != nil
 }
 
 // failure returns the failure of a call that has ended.

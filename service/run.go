@@ -29,6 +29,7 @@ type run struct {
 	portal     *braid.Portal
 	restarts   []time.Time // those within the window
 	errs       []error
+	aborting   bool // it has heard of the abort
 	left       bool // something has not ended and is not waited for any more
 
 	// Guarded by mu.
@@ -72,19 +73,49 @@ func (r *run) live(ctx, inner context.Context, g *braid.Group) {
 		}, braid.Name(stopping)).Wait(inner)
 	}
 	if r.isAborted() {
-		r.errs = append(r.errs, r.aborted)
-		if tasks := r.unfinished(); len(tasks) > 0 {
-			r.errs = append(r.errs, &braid.StuckError{Group: g.Path(), Tasks: tasks})
-		}
-		r.left = true
+		r.ctx, r.inner = inner, inner
+		r.abort()
 	}
 	if r.left {
-		for _, m := range r.members {
-			if m.life != nil {
-				r.kill(m.life)
+		g.Cancel(ErrStopTimeout)
+	}
+}
+
+// abort cancels everything, releases what has ended because of that, and waits for nothing else.
+func (r *run) abort() {
+	r.errs = append(r.errs, r.aborted)
+	if tasks := r.unfinished(); len(tasks) > 0 {
+		r.errs = append(r.errs, &braid.StuckError{Group: r.group.Path(), Tasks: tasks})
+	}
+	r.aborting = true
+	for _, m := range r.members {
+		if m.life != nil {
+			r.kill(m.life)
+		}
+	}
+	half := r.cfg.LastMoment / 2
+	r.await(braid.Time(r.inner).Add(half), nil, func() bool {
+		return !slices.ContainsFunc(r.members, func(m *member) bool { return m.life != nil && !m.life.over() })
+	})
+	by := braid.Time(r.inner).Add(half)
+	for i, m := range slices.Backward(r.members) {
+		l := m.life
+		if l == nil {
+			continue
+		}
+		now := braid.Time(r.inner)
+		share := now.Add(by.Sub(now) / time.Duration(i+1)) // one that hangs leaves something for those before it
+		ended, release := r.ends(l)
+		if release {
+			c := r.call(l, m.Name+"/stop", m.Stop)
+			if ended = r.await(share, nil, l.over); !ended {
+				r.kill(l)
+			} else if err := r.failure(c); err != nil {
+				r.errs = append(r.errs, r.note(m, &ComponentError{Component: m.Name, Phase: InStop, Err: err}))
 			}
 		}
-		g.Cancel(ErrStopTimeout)
+		r.set(m, map[bool]State{true: Stopped, false: Stuck}[ended])
+		r.left = r.left || !ended
 	}
 }
 
@@ -151,7 +182,7 @@ func (r *run) await(until time.Time, tell func(), holds func() bool) bool {
 	for {
 		r.changed.Clear() // before looking, so that no change is missed
 		r.mu.Lock()
-		ok, aborted := holds(), r.aborted != nil
+		ok, aborted := holds(), r.aborted != nil && !r.aborting
 		r.mu.Unlock()
 		now := braid.Time(r.inner)
 		if ok || aborted || !until.IsZero() && !now.Before(until) {

@@ -71,7 +71,7 @@ func (s *Service) Add(components ...Component) {
 // Otherwise it is an [*Error], and the cause of the end comes first in it.
 //
 // What ignores the end of its ctx cannot be stopped. It is reported in a [*braid.StuckError] when its time is over, Run goes on with
-// the other components, and returns in the end although it still runs. That, and an abort, are the only ways in which something may outlive Run.
+// the other components, and returns in the end although it still runs. That is the only way in which something may outlive Run.
 //
 // A service may run again when its Run has returned. Two Runs at a time panic.
 //
@@ -143,9 +143,10 @@ func (s *Service) Stop(cause error) {
 	}
 }
 
-// Abort ends the Run that is under way, if there is one, and waits for nothing: everything in the service is cancelled, shields included,
-// no Stop is called any more, and Run returns at once, with an error that matches [ErrAborted] and holds cause, and with a [*braid.StuckError]
-// that lists what ran. It is for a program that ends now; whatever does not look at its ctx still runs.
+// Abort ends the Run that is under way, if there is one, without regard to work in hand: everything in the service is cancelled at once, shields
+// included. What ends because of that is released, in reverse order, and Run returns, after LastMoment at the latest, with an error that matches
+// [ErrAborted] and holds cause, and with a [*braid.StuckError] that lists what ran when it was aborted.
+// What does not look at its ctx runs on. Abort itself does not wait.
 func (s *Service) Abort(cause error) {
 	s.mu.Lock()
 	r := s.last
