@@ -185,6 +185,7 @@ func (b *Bus) refuse() {
 
 // subscribe adds s and starts its consumer.
 func (b *Bus) subscribe(ctx context.Context, s *Subscription) error {
+	b.check()
 	b.announce(ctx, "bus.Subscribe")
 	if err := causeOf(ctx); err != nil {
 		return err
@@ -397,6 +398,13 @@ func (b *Bus) tell(e *EventError) {
 		attrs = append(attrs, "stack", string(pe.Stack))
 	}
 	slog.Error("bus: an event was not handled", attrs...)
+}
+
+// check panics if b was not made by New.
+func (b *Bus) check() {
+	if b == nil || b.group == nil {
+		panic("bus: this Bus was not made by New or Run")
+	}
 }
 
 // announce begins an operation that has a ctx.

@@ -21,6 +21,7 @@ const (
 	// WaitAll waits until all handlers have ended, and returns all of their errors.
 	WaitAll
 	// WaitFirstError waits until all handlers have ended or one has failed, and returns that failure. The others go on.
+	// The event has its place in all queues then, for which [Block] may let the publisher wait first.
 	WaitFirstError
 )
 

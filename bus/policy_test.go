@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/bus"
@@ -34,6 +35,19 @@ var policyCases = []testCase{
 			equal(t, "order", fmt.Sprint(h.got), "[{0} {1} {2} {3} {4} {5} {6}]")
 			equal(t, "order of the other", fmt.Sprint(seen), "[0 1 2 3 4 5 6]")
 			equal(t, "handled", balanced(t, slow).Handled, 7)
+		})
+	}},
+	{name: "Block: a publisher is not kept waiting while there is room", waits: true, run: func(t *testing.T, ctx context.Context) {
+		run(t, ctx, bus.Config{Drain: time.Hour}, func(ctx context.Context, b *bus.Bus) {
+			s := subscribe(t, ctx, b, func(ctx context.Context, _ order) error { return braid.Sleep(ctx, time.Second) }, bus.Capacity(10))
+			start := braid.Time(ctx)
+			must(t, bus.Publish(ctx, b, order{}))
+			until(t, ctx, func() bool { return s.Statistics().Running })
+			for i := range 15 {
+				must(t, bus.Publish(ctx, b, order{i}))
+				room := time.Duration(max(0, i-9)) * time.Second // each second an event is taken out
+				equal(t, fmt.Sprintf("event %d has room after", i), braid.Time(ctx).Sub(start), room)
+			}
 		})
 	}},
 	{name: "Block: a publisher that is cancelled leaves nothing behind", run: func(t *testing.T, ctx context.Context) {

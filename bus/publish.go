@@ -66,6 +66,10 @@ type publication struct {
 
 // enter looks whether an event of type t can be published, and returns where it goes; nil if nobody wants it.
 func (b *Bus) enter(ctx context.Context, t reflect.Type, p *publication) (*route, error) {
+	b.check()
+	if p.wait > WaitFirstError {
+		panic(fmt.Sprintf("bus: Publish with Wait(%d): use NoWait, WaitAll or WaitFirstError", int(p.wait)))
+	}
 	b.announce(ctx, "bus.Publish")
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -300,8 +304,13 @@ func (b *Bus) encode(event any) ([]byte, error) {
 	return data, nil
 }
 
-// decode returns an event of type t.
-func (b *Bus) decode(data []byte, t reflect.Type) (any, error) {
+// decode returns an event of type t. A panic of the codec, or of a method that it calls, is an error: the caller may be an engine.
+func (b *Bus) decode(data []byte, t reflect.Type) (event any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("bus: cannot decode %v: %w", t, panicError(context.Background(), v))
+		}
+	}()
 	p := reflect.New(t)
 	if err := b.config.Codec.Decode(data, p.Interface()); err != nil {
 		return nil, fmt.Errorf("bus: cannot decode %v: %w", t, err)

@@ -73,7 +73,7 @@ type queue struct {
 	capacity int
 	ring     ring
 	byKey    map[any]uint64 // numbers in ring; nil without CoalesceBy
-	blocked  []*blocked     // first come, first served; if there are any, the queue was full and is still half full
+	blocked  []*blocked     // first come, first served
 }
 
 // blocked is a publisher that waits for room.
@@ -121,10 +121,10 @@ func (q *queue) replace(e entry) (old entry, ok bool) {
 	return old, true
 }
 
-// admit gives room to publishers that wait for it, once half of the queue is free: to wake one for each event would cost
-// more than all else. The caller wakes those whom it returns. Entries that took the place of others are in replaced.
-func (q *queue) admit() (admitted []*blocked, replaced []entry) {
-	if len(q.blocked) == 0 || q.ring.len > q.capacity/2 {
+// admit gives room to publishers that wait for it: at once if the handler is slow, else when half of the queue is free, because to wake
+// one for each event would cost more than all else. The caller wakes those whom it returns. Entries that took the place of others are in replaced.
+func (q *queue) admit(slow bool) (admitted []*blocked, replaced []entry) {
+	if len(q.blocked) == 0 || !slow && q.ring.len > q.capacity/2 {
 		return nil, nil
 	}
 	n := 0

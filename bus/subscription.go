@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/braid-go/braid"
 )
@@ -17,6 +18,11 @@ type Subscription struct {
 	bus      *Bus
 	settings settings
 	call     func(context.Context, any) error
+
+	// Of the consumer alone: whether publishers waited for room when it took the last event, and when it did, if they had waited before.
+
+	crowded bool
+	took    time.Time
 
 	ready braid.Event // wakes the consumer, which sleeps if asleep says so
 	ended braid.Event // the consumer has ended, and so has the last handler
@@ -109,10 +115,17 @@ func (s *Subscription) consume(ctx context.Context) (struct{}, error) {
 	return struct{}{}, nil
 }
 
+// slowHandler is how long a handler takes for which waking a publisher is cheap.
+const slowHandler = 100 * time.Microsecond
+
 // next waits for an event. It reports false if there will be none.
 func (s *Subscription) next(ctx context.Context) (entry, bool) {
 	for {
 		cancelled := ctx.Err() != nil
+		var now time.Time
+		if s.crowded {
+			now = braid.Time(ctx)
+		}
 		s.mu.Lock()
 		switch {
 		case cancelled || s.state == stopped:
@@ -121,7 +134,8 @@ func (s *Subscription) next(ctx context.Context) (entry, bool) {
 		case s.queue.ring.len > 0:
 			e := s.queue.pop()
 			s.stats.Running = true
-			admitted, replaced := s.queue.admit()
+			admitted, replaced := s.queue.admit(now.IsZero() || now.Sub(s.took) >= slowHandler)
+			s.crowded, s.took = len(s.queue.blocked) > 0, now
 			s.stats.Coalesced += uint64(len(replaced))
 			s.mu.Unlock()
 			wake(admitted)

@@ -27,6 +27,10 @@ type exploding struct{}
 
 func (exploding) EventName() string { panic("boom") }
 
+type bomb struct{}
+
+func (*bomb) UnmarshalJSON([]byte) error { panic("boom") }
+
 type pair[A, B any] struct {
 	A A
 	B B
@@ -205,6 +209,18 @@ var wireCases = []testCase{
 				must(t, bus.Publish(ctx, b, order{1}, bus.WaitAll))
 				must(t, bus.Publish(context.WithValue(ctx, trace{}, "abc"), b, order{1}, bus.WaitAll))
 				equal(t, "values", fmt.Sprint(got), "[<nil> abc]")
+			})
+		}
+	}},
+	{name: "an event that panics when it is decoded", run: func(t *testing.T, ctx context.Context) {
+		for _, config := range []bus.Config{{Strict: true}, {Engine: bus.NewMemory()}} {
+			run(t, ctx, config, func(ctx context.Context, b *bus.Bus) {
+				s := subscribe(t, ctx, b, nothing[bomb])
+				err := bus.Publish(ctx, b, bomb{}, bus.WaitAll)
+				if p, ok := errors.AsType[*braid.PanicError](err); !ok || p.Value != "boom" {
+					t.Errorf("error is %v", err)
+				}
+				equal(t, "failed", balanced(t, s).Failed, 1)
 			})
 		}
 	}},
