@@ -44,28 +44,38 @@ func Diff(a, b *Snapshot) *Difference {
 		From: a.moment(), To: b.moment(), Same: a.Process.Instance == b.Process.Instance,
 		Counts: [2]int{len(a.Tasks), len(b.Tasks)}, Started: []Item{}, Ended: []Item{}, Changed: []TaskChange{}, Stuck: []Item{},
 	}
-	d.Groups = cut(d, groupDeltas(a, b))
+	d.Groups = groupDeltas(a, b)
+	if len(d.Groups) > maxDiff {
+		d.Groups, d.Truncated = d.Groups[:maxDiff], true
+	}
 	if !d.Same {
 		return d
+	}
+	room := func(n int) bool {
+		d.Truncated = d.Truncated || n == maxDiff
+		return n < maxDiff
 	}
 	for i := range b.Tasks {
 		now := &b.Tasks[i]
 		before := a.Task(now.ID)
 		switch {
 		case before == nil:
-			d.Started = append(cut(d, d.Started), b.Item(now))
+			if room(len(d.Started)) {
+				d.Started = append(d.Started, b.Item(now))
+			}
 		case now.Wait != nil && before.Wait != nil && now.Seq == before.Seq && (now.Cancel == nil) == (before.Cancel == nil):
-			d.Stuck = append(cut(d, d.Stuck), b.Item(now))
-		case changed(before, now):
-			d.Changed = append(cut(d, d.Changed), TaskChange{a.Item(before), b.Item(now)})
+			if room(len(d.Stuck)) {
+				d.Stuck = append(d.Stuck, b.Item(now))
+			}
+		case changed(before, now) && room(len(d.Changed)):
+			d.Changed = append(d.Changed, TaskChange{a.Item(before), b.Item(now)})
 		}
 	}
 	for i := range a.Tasks {
-		if b.Task(a.Tasks[i].ID) == nil {
-			d.Ended = append(cut(d, d.Ended), a.Item(&a.Tasks[i]))
+		if b.Task(a.Tasks[i].ID) == nil && room(len(d.Ended)) {
+			d.Ended = append(d.Ended, a.Item(&a.Tasks[i]))
 		}
 	}
-	d.Started, d.Stuck, d.Changed, d.Ended = cut(d, d.Started), cut(d, d.Stuck), cut(d, d.Changed), cut(d, d.Ended)
 	return d
 }
 
@@ -74,15 +84,6 @@ func changed(a, b *Task) bool {
 		return true
 	}
 	return a.Wait != nil && (a.Wait.Op != b.Wait.Op || a.Wait.Resource != b.Wait.Resource || a.Wait.Task != b.Wait.Task || a.Wait.Scope != b.Wait.Scope)
-}
-
-// cut shortens a list to its bound, and notes it.
-func cut[T any](d *Difference, list []T) []T {
-	if len(list) > maxDiff {
-		d.Truncated = true
-		return list[:maxDiff]
-	}
-	return list
 }
 
 func groupDeltas(a, b *Snapshot) []GroupDelta {

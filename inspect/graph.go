@@ -75,7 +75,7 @@ func (s *Snapshot) Graph(o GraphOptions) (*Graph, error) {
 	if len(o.Of) == 0 {
 		o.Of = []string{EdgeWait, EdgeHold, EdgeAwait}
 	}
-	d := &drawing{s: s, o: o, g: &Graph{At: s.moment(), Nodes: []Node{}, Edges: []Edge{}}, nodes: make(map[nodeID]bool), stuck: make(map[uint64]bool)}
+	d := &drawing{s: s, o: o, g: &Graph{At: s.moment(), Nodes: []Node{}, Edges: []Edge{}}, nodes: make(map[nodeID]bool), stuck: make(map[uint64]bool), slotsDrawn: make(map[uint64]bool)}
 	for _, dead := range s.Deadlocks() {
 		for _, id := range dead.Tasks {
 			d.stuck[id] = true
@@ -106,6 +106,8 @@ type drawing struct {
 	g     *Graph
 	nodes map[nodeID]bool
 	stuck map[uint64]bool
+
+	slotsDrawn map[uint64]bool // by scope
 }
 
 func (d *drawing) wants(kind string) bool { return slices.Contains(d.o.Of, kind) }
@@ -120,14 +122,7 @@ func (d *drawing) task(t *Task) {
 		case w.Task != 0 && d.wants(EdgeAwait) && d.s.Task(w.Task) != nil:
 			d.edge(EdgeAwait, me, nodeID{"task", w.Task}, "")
 		case w.Scope != 0 && w.Op == opJoin && d.wants(EdgeAwait):
-			_, members := d.s.Children(w.Scope)
-			for _, m := range members {
-				if len(d.nodes) >= d.o.Max {
-					d.g.Truncated = true
-					break
-				}
-				d.edge(EdgeAwait, me, nodeID{"task", m.ID}, "its own")
-			}
+			d.members(me, w.Scope)
 		case w.Scope != 0 && w.Op != opJoin:
 			d.slots(me, w.Scope, w.Op)
 		}
@@ -143,6 +138,18 @@ func (d *drawing) task(t *Task) {
 			d.edge(EdgeCancel, nodeID{"task", c.Scope}, me, c.Cause)
 		case d.s.Scope(c.Scope) != nil:
 			d.edge(EdgeCancel, nodeID{"scope", c.Scope}, me, c.Cause)
+		}
+	}
+}
+
+// members adds the edges of a task that waits for its own tasks to end, those in deadlocks first.
+func (d *drawing) members(me nodeID, scope uint64) {
+	_, members := d.s.Children(scope)
+	for _, stuckOnes := range []bool{true, false} {
+		for _, m := range members {
+			if d.stuck[m.ID] == stuckOnes && !d.edge(EdgeAwait, me, nodeID{"task", m.ID}, "its own") {
+				return // there is no room for more
+			}
 		}
 	}
 }
@@ -167,10 +174,10 @@ func (d *drawing) slots(me nodeID, scope uint64, label string) {
 	if d.s.Scope(scope) == nil || !d.wants(EdgeWait) {
 		return
 	}
-	known := d.nodes[nodeID{"scope", scope}]
-	if !d.edge(EdgeWait, me, nodeID{"scope", scope}, label) || known || !d.wants(EdgeHold) {
+	if !d.edge(EdgeWait, me, nodeID{"scope", scope}, label) || d.slotsDrawn[scope] || !d.wants(EdgeHold) {
 		return
 	}
+	d.slotsDrawn[scope] = true
 	_, members := d.s.Children(scope)
 	for _, m := range members {
 		if m.Slot {

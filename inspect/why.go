@@ -157,6 +157,8 @@ func (s *Snapshot) cancelPhrase(c *Cancel) string {
 		}
 	case c.By != "":
 		b.WriteString(" by " + c.By)
+	case c.Kind == "call":
+		b.WriteString(" by a call of Cancel")
 	}
 	if c.Cause != "" {
 		b.WriteString(": " + c.Cause)
