@@ -47,7 +47,7 @@ func (q *Queue[T]) Run(ctx context.Context, handle func(ctx context.Context, job
 	return braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
 		c := &consumer[T]{
 			q: q, handle: handle, epoch: braid.Time(ctx),
-			portal: braid.NewPortal(g), slots: make([]slot[T], q.config.Workers),
+			group: g, portal: braid.NewPortal(g), slots: make([]slot[T], q.config.Workers),
 			name: []braid.TaskOption{braid.Name("job")},
 		}
 		c.bell.SetName(named(q.config.Name) + "heartbeat")
@@ -86,6 +86,7 @@ func (q *Queue[T]) part(c *consumer[T]) {
 type consumer[T any] struct {
 	q      *Queue[T]
 	handle func(context.Context, *Job[T]) error
+	group  *braid.Group
 	portal *braid.Portal
 	slots  []slot[T]
 	name   []braid.TaskOption

@@ -18,6 +18,7 @@ type Engine[T any] interface {
 	Enqueue(ctx context.Context, job Job[T]) (Receipt, error)
 
 	// Receive waits for a job that is due and takes it into hand for the time of the lease, counting an attempt.
+	// An engine whose leases have a length of their own takes that; Delivery.Until says how long it is, and so does what Extend returns.
 	// When nothing will be delivered any more it returns braid.ErrShutdown.
 	Receive(ctx context.Context, lease time.Duration) (*Delivery[T], error)
 
@@ -59,6 +60,7 @@ type Receipt struct {
 // Delivery is a job in hand.
 type Delivery[T any] struct {
 	Job   Job[T]
+	At    time.Time // when it was taken into hand
 	Until time.Time // when the lease runs out, unless it is extended
 	Err   error     // the payload could not be decoded; Job has all the rest. Such a job is buried.
 	Token any       // the engine's own

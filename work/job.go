@@ -9,7 +9,7 @@ import (
 
 // Job is one piece of work. Payload, Key, Unique, Priority and RunAt are the caller's; the queue sets the others.
 type Job[T any] struct {
-	// ID names the job within its engine. It stays the same over all attempts, in a dead letter and in its replay.
+	// ID names the job within its engine: in all attempts and as a dead letter.
 	ID uint64
 
 	// Payload is what is to be done. In memory it is the very value that was enqueued, at each attempt; see [MemoryConfig] for a strict mode.

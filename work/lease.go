@@ -19,7 +19,7 @@ type slot[T any] struct {
 	d       *Delivery[T]  // nil: none
 	task    *braid.Handle // that runs the handler
 	until   time.Time     // when the lease runs out
-	renew   time.Time     // when it is to be extended; zero: not by us
+	renew   time.Time     // when it is to be extended; zero: not by us, or that is under way
 	giveUp  time.Time     // when the time limit has passed; zero: none
 	expired bool          // it has
 	lost    bool          // the lease is
@@ -44,10 +44,10 @@ func (s *slot[T]) take(d *Delivery[T], task *braid.Handle) {
 	s.d, s.task, s.until, s.expired, s.lost = d, task, d.Until, false, false
 	s.renew, s.giveUp = time.Time{}, time.Time{}
 	if !config.ManualLease {
-		s.renew = d.Until.Add(config.Lease/3 - config.Lease)
+		s.renew = third(d.At, d.Until)
 	}
 	if config.Timeout > 0 {
-		s.giveUp = d.Until.Add(config.Timeout - config.Lease)
+		s.giveUp = d.At.Add(config.Timeout)
 	}
 	due := s.due()
 	s.mu.Unlock()
@@ -93,17 +93,19 @@ func (s *slot[T]) due() time.Time {
 	return due
 }
 
+// third returns when a third of a lease has passed. A lease is the engine's, and may be shorter than the one that was asked for.
+func third(at, until time.Time) time.Time { return at.Add(max(until.Sub(at)/3, time.Microsecond)) }
+
 // extended notes that the lease of d lasts until then.
-func (s *slot[T]) extended(d *Delivery[T], until time.Time) {
+func (s *slot[T]) extended(d *Delivery[T], now, until time.Time) {
 	s.mu.Lock()
 	if s.d != d {
 		s.mu.Unlock()
 		return
 	}
 	s.until = until
-	if !s.renew.IsZero() {
-		lease := s.c.q.config.Lease
-		s.renew = until.Add(lease/3 - lease)
+	if !s.c.q.config.ManualLease {
+		s.renew = third(now, until)
 	}
 	due := s.due()
 	s.mu.Unlock()
@@ -128,7 +130,7 @@ func (d *Delivery[T]) extend(ctx context.Context, lease time.Duration) error {
 	until, err := d.slot.c.q.engine.Extend(ctx, d, lease)
 	switch {
 	case err == nil:
-		d.slot.extended(d, until)
+		d.slot.extended(d, braid.Time(ctx), until)
 	case errors.Is(err, ErrLeaseLost):
 		d.slot.loses(d)
 	}
@@ -150,12 +152,11 @@ func (c *consumer[T]) keep(ctx context.Context) error {
 		c.bell.Clear()
 		c.wakeAt.Store(math.MaxInt64) // whoever comes while the slots are looked at rings
 		next, extend := c.tend(ctx)
-		if len(extend) > 0 {
-			c.extendAll(ctx, extend)
-			if err := causeOf(ctx); err != nil {
-				return err
-			}
-			continue
+		for _, d := range extend { // each in a task of its own: an engine that is slow with one must not cost the others
+			c.group.Go(func(ctx context.Context) error {
+				c.extend(ctx, d)
+				return nil
+			}, braid.Name("extend"))
 		}
 		var err error
 		if next.IsZero() {
@@ -195,6 +196,7 @@ func (c *consumer[T]) tend(ctx context.Context) (next time.Time, extend []*Deliv
 		}
 		if !s.expired && !s.lost && !s.renew.IsZero() && !now.Before(s.renew) {
 			extend = append(extend, s.d)
+			s.renew = time.Time{} // until that has ended
 		}
 		if due := s.due(); !due.IsZero() && (next.IsZero() || due.Before(next)) {
 			next = due
@@ -207,29 +209,26 @@ func (c *consumer[T]) tend(ctx context.Context) (next time.Time, extend []*Deliv
 	return next, extend
 }
 
-// extendAll extends leases, all at the same time: an engine that is slow with one must not cost the others.
-func (c *consumer[T]) extendAll(ctx context.Context, list []*Delivery[T]) {
+// extend extends the lease of d, and tries again a little later if that fails.
+func (c *consumer[T]) extend(ctx context.Context, d *Delivery[T]) {
 	lease := c.q.config.Lease
-	_ = braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
-		for _, d := range list {
-			g.Go(func(ctx context.Context) error {
-				err := braid.Timeout(ctx, lease/3+1, func(ctx context.Context) error { return d.extend(ctx, lease) })
-				if err != nil && !errors.Is(err, ErrLeaseLost) && ctx.Err() == nil {
-					c.q.tellError(fmt.Errorf("work: the lease of job %d cannot be extended: %w", d.Job.ID, err))
-					d.slot.again(d, braid.Time(ctx).Add(max(lease/10, 1)))
-				}
-				return nil
-			}, braid.Name("extend"))
-		}
-		return nil
-	})
+	pause := third(d.At, d.Until).Sub(d.At)
+	err := braid.Timeout(ctx, pause, func(ctx context.Context) error { return d.extend(ctx, lease) })
+	if err != nil && !errors.Is(err, ErrLeaseLost) && ctx.Err() == nil {
+		c.q.tellError(fmt.Errorf("work: the lease of job %d cannot be extended: %w", d.Job.ID, err))
+		d.slot.again(d, braid.Time(ctx).Add(pause/4))
+	}
 }
 
 // again makes the heartbeat try again at a later time.
 func (s *slot[T]) again(d *Delivery[T], at time.Time) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.d == d {
-		s.renew = at
+	if s.d != d {
+		s.mu.Unlock()
+		return
 	}
+	s.renew = at
+	due := s.due()
+	s.mu.Unlock()
+	s.c.notice(due)
 }

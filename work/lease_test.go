@@ -159,13 +159,15 @@ func TestExtendHangs(t *testing.T) {
 	inBubble(t, func(t *testing.T, ctx context.Context, g *braid.Group) {
 		m := memory(10)
 		config := quiet()
-		config.Workers = 3
+		config.Workers, config.Timeout = 4, 6*time.Minute
 		q := work.New(&slow{Engine: m}, config)
 		run(g, q, func(ctx context.Context, job *work.Job[int]) error { return braid.Sleep(ctx, 5*time.Minute) })
 		enqueue(t, ctx, q, 3)
+		must(t, braid.Sleep(ctx, 15*time.Second)) // it hangs
+		enqueue(t, ctx, q, 1)
 		_, err := q.Drain(ctx, time.Hour)
 		must(t, err)
-		equal(t, "done", q.Statistics().Done, 3)
+		equal(t, "done", q.Statistics().Done, 4)
 		equal(t, "expired", m.Statistics().Expired, 0)
 		equal(t, "errors", q.Statistics().EngineErrors, 1)
 	})
@@ -221,4 +223,38 @@ func TestExtendLate(t *testing.T) {
 		must(t, err)
 		wantErr(t, kept.Extend(ctx, time.Second), work.ErrLeaseLost)
 	})
+}
+
+// An engine may have shorter leases than the queue asks for. They are extended in time, and not all the time.
+func TestShortLeases(t *testing.T) {
+	inBubble(t, func(t *testing.T, ctx context.Context, g *braid.Group) {
+		m := memory(10)
+		engine := &short{Engine: m}
+		q := work.New(engine, quiet())
+		run(g, q, func(ctx context.Context, _ *work.Job[int]) error { return braid.Sleep(ctx, time.Minute) })
+		enqueue(t, ctx, q, 1)
+		_, err := q.Drain(ctx, time.Hour)
+		must(t, err)
+		equal(t, "done", q.Statistics().Done, 1)
+		equal(t, "expired", m.Statistics().Expired, 0)
+		if n := engine.n.Load(); n < 50 || n > 70 {
+			t.Errorf("extended %d times", n)
+		}
+	})
+}
+
+// short is an engine whose leases last for three seconds.
+type short struct {
+	work.Engine[int]
+
+	n atomic.Int32
+}
+
+func (s *short) Receive(ctx context.Context, _ time.Duration) (*work.Delivery[int], error) {
+	return s.Engine.Receive(ctx, 3*time.Second)
+}
+
+func (s *short) Extend(ctx context.Context, d *work.Delivery[int], _ time.Duration) (time.Time, error) {
+	s.n.Add(1)
+	return s.Engine.Extend(ctx, d, 3*time.Second)
 }

@@ -306,7 +306,7 @@ func (m *Memory[T]) Receive(ctx context.Context, lease time.Duration) (*Delivery
 			r.current, r.due = d, now.Add(lease)
 			r.job.Attempts++
 			m.leased.push(r)
-			d.Job, d.Until = r.job, r.due
+			d.Job, d.At, d.Until = r.job, now, r.due
 			data := r.data
 			m.unlock()
 			if c := m.config.Codec; c != nil {

@@ -118,6 +118,9 @@ func New[T any](engine Engine[T], config Config[T]) *Queue[T] {
 //
 // A job that is a duplicate, see [Unique], is not taken; the receipt says so, and there is no error.
 //
+// A handler that enqueues into its own queue may wait for room that only the handlers can make. If all do, none goes on:
+// give such a call a time limit, or the queue enough room.
+//
 // # Cancellation
 //
 // If ctx ends first, or is done already, Enqueue returns its cause and the job is not in the queue. An engine that has to be asked

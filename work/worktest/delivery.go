@@ -21,8 +21,8 @@ var deliveryCases = []testCase{
 		e.equal("id", d.Job.ID, r.ID)
 		e.equal("attempts", d.Job.Attempts, 1)
 		e.equal("error", d.Job.Err, nil)
-		if d.Job.Enqueued.Before(before.Add(-e.suite.Tick)) || d.Until.Before(d.Job.Enqueued) {
-			e.Fatalf("enqueued at %v, in hand until %v", d.Job.Enqueued, d.Until)
+		if d.Job.Enqueued.Before(before.Add(-e.suite.Tick)) || d.At.Before(d.Job.Enqueued) || d.Until.Sub(d.At) < e.suite.Tick {
+			e.Fatalf("enqueued at %v, in hand from %v until %v", d.Job.Enqueued, d.At, d.Until)
 		}
 		e.nothing(engine, 3)
 		e.ack(engine, d)
