@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"net"
 	"time"
 )
 
@@ -93,3 +94,6 @@ func (in *Inspector) Look(ctx context.Context, n int) error {
 		}
 	}
 }
+
+// ServeOn serves on ln too.
+func (in *Inspector) ServeOn(ln net.Listener) { in.serve(context.Background(), ln, in.api.handler()) }

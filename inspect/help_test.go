@@ -26,8 +26,8 @@ func past(d time.Duration) *time.Time {
 	return &t
 }
 
-// shop is a snapshot of a small program: a writer holds what two others wait for, and one was asked to end.
-func shop() *inspect.Snapshot {
+// demoShop is a snapshot of a small program: a writer holds what two others wait for, and one was asked to end.
+func demoShop() *inspect.Snapshot {
 	return &inspect.Snapshot{
 		Process: inspect.Process{FormatVersion: inspect.FormatVersion, Instance: "0123", PID: 4711, Name: "shop", Started: taken.Add(-time.Hour), Go: "go1.26"},
 		Seq:     7, Taken: taken, TookUS: 12, CoarseUS: 1000,
@@ -63,7 +63,7 @@ func shop() *inspect.Snapshot {
 func takeShop() func() *inspect.Snapshot {
 	var seq atomic.Uint64
 	return func() *inspect.Snapshot {
-		s := shop()
+		s := demoShop()
 		s.Seq = seq.Add(1)
 		s.Taken = time.Now()
 		return s

@@ -156,13 +156,16 @@ func (a *api) events(w http.ResponseWriter, q *question) error {
 				out.event(e)
 			}
 		}
-		if out.flush() != nil {
+		wrote, err := out.flush()
+		if err != nil {
 			return nil // it has gone, or does not read
+		}
+		if wrote { // events that it has not asked for are none
+			ping.Reset(pingEvery)
 		}
 		if len(b.events) == eventsBatch {
 			continue
 		}
-		ping.Reset(pingEvery)
 		select {
 		case <-b.more:
 		case <-ping.C:
@@ -208,18 +211,17 @@ func (o *eventWriter) event(e Event) {
 
 func (o *eventWriter) text(s string) { o.b.WriteString(s) }
 
-// flush writes what there is, within a time limit.
-func (o *eventWriter) flush() error {
+// flush writes what there is, within a time limit, and says whether that was anything.
+func (o *eventWriter) flush() (wrote bool, err error) {
 	if o.b.Len() == 0 {
-		return nil
+		return false, nil
 	}
 	o.c.SetWriteDeadline(time.Now().Add(chunkTime))
-	_, err := o.w.Write(o.b.Bytes())
-	o.b.Reset()
-	if err != nil {
-		return err
+	if _, err = o.w.Write(o.b.Bytes()); err == nil {
+		err = o.c.Flush()
 	}
-	return o.c.Flush()
+	o.b.Reset()
+	return true, err
 }
 
 // ndjson streams a whole snapshot.

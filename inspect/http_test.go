@@ -126,7 +126,7 @@ func TestAPI_answers(t *testing.T) {
 // Lists come in pages that together are all, whatever the order in the snapshot.
 func TestAPI_pages(t *testing.T) {
 	in := start(t, inspect.Options{NoSocket: true}, inspect.Fake{Take: func() *inspect.Snapshot {
-		s := shop()
+		s := demoShop()
 		s.Resources = nil
 		for i := range 250 {
 			s.Resources = append(s.Resources, inspect.Resource{ID: uint64(1000 - i), Kind: "event"})
@@ -393,7 +393,7 @@ func TestHandler_closed(t *testing.T) {
 	}
 	off := start(t, inspect.Options{TCP: "127.0.0.1:0"}, inspect.Fake{Env: map[string]string{"BRAID_INSPECT": "off"}, Take: func() *inspect.Snapshot {
 		t.Error("it looks")
-		return shop()
+		return demoShop()
 	}})
 	if r := get(off.Handler(), "v1/info"); r.status != 503 || !strings.Contains(r.body, "BRAID_INSPECT=off") {
 		t.Errorf("%d %s", r.status, r.body)

@@ -20,7 +20,7 @@ func ndjsonText(t testing.TB, s *inspect.Snapshot) string {
 }
 
 func withFinding() *inspect.Snapshot {
-	s := shop()
+	s := demoShop()
 	s.Findings = []inspect.Finding{{Code: "H2", Title: "long hold", Severity: "warning", Confidence: inspect.Likely, Subjects: []inspect.Subject{{Kind: "task", ID: 4}}, Since: taken, Count: 1, Text: "writer holds db"}}
 	s.Counters = inspect.Counters{Started: 5, Failed: 1, SelfUS: 99}
 	return s
@@ -71,7 +71,7 @@ func TestSnapshot_truncatedAnywhere(t *testing.T) {
 }
 
 func TestSnapshot_foreign(t *testing.T) {
-	whole := ndjsonText(t, shop())
+	whole := ndjsonText(t, demoShop())
 	lines := strings.SplitAfter(whole, "\n")
 	first, rest := lines[0], strings.Join(lines[1:], "")
 	for _, c := range []struct {
@@ -111,24 +111,24 @@ func TestSnapshot_foreign(t *testing.T) {
 
 // Records and fields that later versions add are no reason to fail.
 func TestSnapshot_unknownIsIgnored(t *testing.T) {
-	whole := ndjsonText(t, shop())
+	whole := ndjsonText(t, demoShop())
 	whole = strings.Replace(whole, `{"type":"site",`, `{"type":"colour","x":1}`+"\n"+`{"new":[1,{}],"type":"site",`, 1)
 	whole = strings.Replace(whole, `"records":8`, `"records":9`, 1)
 	s, err := inspect.ReadSnapshot(strings.NewReader(whole))
 	must(t, err)
-	if !reflect.DeepEqual(s.Sites, shop().Sites) {
+	if !reflect.DeepEqual(s.Sites, demoShop().Sites) {
 		t.Errorf("sites: %+v", s.Sites)
 	}
 }
 
 func TestSnapshot_readerFails(t *testing.T) {
 	boom := errors.New("boom")
-	whole := ndjsonText(t, shop())
+	whole := ndjsonText(t, demoShop())
 	s, err := inspect.ReadSnapshot(io.MultiReader(strings.NewReader(whole[:len(whole)/2]), iotest.ErrReader(boom)))
 	if !errors.Is(err, boom) || s == nil {
 		t.Errorf("%v, %v", s, err)
 	}
-	if err := inspect.WriteSnapshot(failing{boom}, shop()); !errors.Is(err, boom) {
+	if err := inspect.WriteSnapshot(failing{boom}, demoShop()); !errors.Is(err, boom) {
 		t.Errorf("write: %v", err)
 	}
 }
