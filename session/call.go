@@ -34,10 +34,11 @@ func (s *Session) newCall(ctx context.Context) *call {
 	return c
 }
 
-// callOf returns the call that a request of this ctx is a part of, such as a redirect; nil if it is one by itself.
+// callOf returns the call that a request of this ctx is a part of, such as a redirect. It returns nil if it is one by itself,
+// such as one that is made in Config.Wrap, whose ctx comes from that of a call and may end earlier.
 func (s *Session) callOf(ctx context.Context) *call {
 	c, _ := ctx.Value(callKey{}).(*call)
-	if c == nil || c.s != s || c.ctx.Err() != nil {
+	if c == nil || c.s != s || c.ctx != ctx {
 		return nil
 	}
 	return c

@@ -53,7 +53,7 @@ type Config struct {
 	// Retry repeats requests that may be repeated; nil means that none are. Its field Idempotent has no meaning here: the request
 	// says whether it may be repeated, by its method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE), by a header Idempotency-Key, or by
 	// [Options]. Any other is repeated only if no connection could be made for it. A request with a body needs a GetBody,
-	// which http.NewRequest sets for bodies that are in memory.
+	// which http.NewRequest sets for bodies that are in memory. Its field If is asked about a status as a [*StatusError], without the Body.
 	Retry *resilience.Retry
 
 	// RetryStatus are the status codes that are retried; nil means 408, 429, 502, 503 and 504.
@@ -64,7 +64,8 @@ type Config struct {
 	// a wait that would leave less than that before the deadline, nor a hedge.
 	Expect time.Duration
 
-	// Breaker is the config of the breakers, one for each host; nil means that there are none. Their Name is the host's.
+	// Breaker is the config of the breakers, one for each host; nil means that there are none. Their Name is
+	// that of the origin, such as https://api.example:443.
 	// Failures are requests that got no response, and responses with a status of 500 and more, except for 501.
 	Breaker *resilience.BreakerConfig
 

@@ -46,6 +46,7 @@
 //
 // # Other schedulers
 //
-// net/http blocks goroutines. On the event loop and in the simulator a session lives on goroutines outside,
-// and a task that makes a request or reads a body waits for it as for an [braid.Offload]. Its time is real time there.
+// net/http blocks goroutines. On the event loop a session lives on goroutines outside of it,
+// and a task that makes a request, or reads or closes a body, waits for that as for a [braid.Offload]; the body is for tasks of the loop.
+// The simulator cannot control net/http: a program that is simulated needs an http.RoundTripper of its own in the place of the session.
 package session

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -25,6 +26,7 @@ type exchange struct {
 	cancel   context.CancelCauseFunc
 	release  func() // gives the place in the limit of the host back
 	body     atomic.Pointer[body]
+	asked    atomic.Bool // for a connection
 	reused   atomic.Bool
 	patience patience // for the header
 	once     sync.Once
@@ -97,6 +99,7 @@ func (x *exchange) send(until context.Context) (*http.Response, error) {
 	}
 	defer stop()
 	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { x.asked.Store(true) },
 		GotConn: func(info httptrace.GotConnInfo) { x.reused.Store(info.Reused) },
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
 			if d := x.call.timeouts.Header; d > 0 && info.Err == nil {
@@ -122,6 +125,8 @@ func (x *exchange) send(until context.Context) (*http.Response, error) {
 		}
 		<-x.ctx.Done() // stop says that the function has been started, which is not to say that it has come far
 		err = context.Cause(x.ctx)
+	case err != nil && !x.asked.Load() && x.s.config.Wrap == nil: // net/http would not take it: a header that is none, for instance
+		err = &requestError{err: err}
 	}
 	if err != nil {
 		x.tell(Event{Kind: TryEnded, Err: err, Took: time.Since(x.began), Reused: x.reused.Load()})
@@ -156,6 +161,17 @@ func (x *exchange) wrap(resp *http.Response) {
 		resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified) {
 		b.none()
 	}
+}
+
+// requestError marks a request that cannot be sent, to whomever.
+type requestError struct{ err error }
+
+func (e *requestError) Error() string { return e.err.Error() }
+func (e *requestError) Unwrap() error { return e.err }
+
+func isRequestError(err error) bool {
+	_, ok := errors.AsType[*requestError](err)
+	return ok
 }
 
 func (s *Session) isClosed() bool {

@@ -255,3 +255,20 @@ func TestRetry_waitHoldsNothing(t *testing.T) {
 		equal(t, "checked", checked, true)
 	})
 }
+
+// A request that cannot be sent will be no better the next time, and says nothing about the host.
+func TestRetry_wrongRequest(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.serve("api.test:80", func(http.ResponseWriter, *http.Request) {})
+		n.with(ctx, session.Config{Retry: patient(time.Hour), Breaker: &resilience.BreakerConfig{Consecutive: 1}}, func(ctx context.Context, s *session.Session) {
+			req := newRequest(t, ctx, http.MethodGet, api, "")
+			req.Header["X"] = []string{"a\nb"}
+			_, err := s.Do(req)
+			if err == nil || !strings.Contains(err.Error(), "invalid header field") {
+				t.Fatalf("error is %v", err)
+			}
+			equal(t, "tries", s.Statistics().Attempts, 1)
+			equal(t, "state", s.Breaker(api).State(), resilience.Closed)
+		})
+	})
+}

@@ -32,11 +32,17 @@ func (s *Session) RoundTrip(req *http.Request) (*http.Response, error) {
 		return s.send(c, req)
 	}
 	c := s.newCall(req.Context())
+	over := false
+	defer func() {
+		if !over {
+			c.end()
+		}
+	}()
 	resp, err := s.send(c, req)
 	if err != nil {
-		c.end()
 		return nil, err
 	}
+	over = true
 	bodyOf(resp).finally(c.end)
 	return resp, nil
 }
@@ -188,7 +194,7 @@ func replay(req *http.Request) (*http.Request, error) {
 
 // marked tells the retry what it should know of an error.
 func marked(err error) error {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || errors.Is(err, ErrClosed) {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || errors.Is(err, ErrClosed) || isRequestError(err) {
 		return resilience.Permanent(err)
 	}
 	if _, ok := errors.AsType[*connectError](err); ok {
@@ -223,7 +229,7 @@ func (s *Session) limited(ctx context.Context, c *call, req *http.Request, n int
 	resp, err := s.hedged(ctx, c, req, n, host, release)
 	returned = true
 	switch {
-	case errors.Is(err, ErrClosed), errors.Is(err, resilience.ErrRejected):
+	case errors.Is(err, ErrClosed), errors.Is(err, resilience.ErrRejected), isRequestError(err):
 		permit.Cancel(ctx) // it says nothing about the host
 	case err == nil && resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented:
 		permit.Done(ctx, statusError(resp))

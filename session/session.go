@@ -232,7 +232,7 @@ func (s *Session) shut(ctx context.Context, g *braid.Group, wanted bool) {
 // Closing again waits, too, and returns the same.
 //
 // Whatever Close waits for has been told to stop. What can hold it up is code of the caller that does not: a Dial, a Wrap, a request body.
-// A task of the session – in a Wrap, say – must not wait for it.
+// What runs in a request, such as Wrap and OnEvent, must not wait for it.
 //
 // # Cancellation
 //

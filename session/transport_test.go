@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -303,4 +304,60 @@ func TestProxy(t *testing.T) {
 		return nil
 	}))
 	equal(t, "the proxy was asked for", asked, "CONNECT "+server.Listener.Addr().String())
+}
+
+// A request that Wrap makes, for a token say, has a ctx and a life of its own.
+func TestChain_nested(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.serve("api.test:80", func(http.ResponseWriter, *http.Request) {})
+		n.serve("tokens.test:80", hang)
+		var s *session.Session
+		var nested error
+		c := session.Config{Wrap: func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Host == "api.test" {
+					short, cancel := context.WithTimeout(r.Context(), time.Second)
+					defer cancel()
+					req, err := http.NewRequestWithContext(short, http.MethodGet, "http://tokens.test/", nil)
+					must(t, err)
+					_, nested = s.RoundTrip(req)
+				}
+				return next.RoundTrip(r)
+			})
+		}}
+		n.with(ctx, c, func(ctx context.Context, opened *session.Session) {
+			s = opened
+			equal(t, "time", took(func() {
+				_, err := get(ctx, s, api)
+				must(t, err)
+			}), time.Second)
+			wantErr(t, nested, context.DeadlineExceeded)
+		})
+	})
+}
+
+// A Goexit in code that the session calls, as t.FailNow does, leaves nothing behind.
+func TestGoexit(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.serve("api.test:80", func(http.ResponseWriter, *http.Request) {})
+		exits := true
+		c := session.Config{Limits: session.Limits{Requests: 1, Queue: -1}, Wrap: func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(r *http.Request) (*http.Response, error) {
+				if exits {
+					runtime.Goexit()
+				}
+				return next.RoundTrip(r)
+			})
+		}}
+		n.with(ctx, c, func(ctx context.Context, s *session.Session) {
+			var wg sync.WaitGroup
+			wg.Go(func() { _, _ = get(ctx, s, api) })
+			wg.Go(func() { _, _ = s.RoundTrip(newRequest(t, ctx, http.MethodGet, "http://other.test/", "")) })
+			wg.Wait()
+			exits = false
+			_, err := get(ctx, s, api)
+			must(t, err)
+			equal(t, "running", s.Statistics().Running, 0)
+		})
+	})
 }
