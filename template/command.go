@@ -45,6 +45,18 @@ flag or an environment variable is wrong.`,
 				Name: "heartbeat", Value: DefaultHeartbeat, Sources: cli.EnvVars("BRAID_HEARTBEAT"),
 				Usage: "let the background task beat every `DURATION`",
 			},
+			&cli.StringFlag{
+				Name: "console", Value: DefaultConsole, Sources: cli.EnvVars("BRAID_CONSOLE"),
+				Usage: "serve the page that shows what runs on `ADDR`, host:port, to who has the token; '' for none",
+			},
+			&cli.BoolFlag{
+				Name: "allow-cancel", Sources: cli.EnvVars("BRAID_ALLOW_CANCEL"),
+				Usage: "let the console and braid cancel cancel tasks",
+			},
+			&cli.BoolFlag{
+				Name: "chaos", Sources: cli.EnvVars("BRAID_CHAOS"),
+				Usage: "add a leak, a deadlock and a task that does not stop, for the inspector to find",
+			},
 		},
 		Action: action,
 	}
@@ -59,6 +71,10 @@ func action(ctx context.Context, cmd *cli.Command) error {
 		DB:        cmd.String("db"),
 		Grace:     cmd.Duration("grace"),
 		Heartbeat: cmd.Duration("heartbeat"),
+
+		Console:     cmd.String("console"),
+		AllowCancel: cmd.Bool("allow-cancel"),
+		Chaos:       cmd.Bool("chaos"),
 	}
 	if err := cfg.check(); err != nil {
 		return err
@@ -70,7 +86,7 @@ func action(ctx context.Context, cmd *cli.Command) error {
 	}
 	root := cmd.Root()
 	log := slog.New(tasklog.New(slog.NewTextHandler(root.ErrWriter, nil)))
-	err := Serve(ctx, cfg, log, func(url string) { greet(root.Writer, url, cfg) })
+	err := Serve(ctx, cfg, log, func(url, console string) { greet(root.Writer, url, console, cfg) })
 	if err != nil {
 		return &failure{err}
 	}

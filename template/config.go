@@ -16,6 +16,7 @@ const (
 	DefaultHTTP      = "127.0.0.1:8080"
 	DefaultGrace     = 10 * time.Second
 	DefaultHeartbeat = 10 * time.Second
+	DefaultConsole   = "127.0.0.1:8081"
 )
 
 // Config is what can be set about the service, by a flag or an environment
@@ -33,6 +34,15 @@ type Config struct {
 
 	// Heartbeat is the time between two beats of the background task.
 	Heartbeat time.Duration
+
+	// Console is the address of the page that shows what runs; "" means that there is none.
+	Console string
+
+	// AllowCancel lets who sees the console cancel tasks.
+	AllowCancel bool
+
+	// Chaos adds faults for the inspector to find.
+	Chaos bool
 }
 
 // check returns what is wrong with c, in words for the person who set it.
@@ -48,6 +58,11 @@ func (c Config) check() error {
 	}
 	if c.Heartbeat <= 0 {
 		return fmt.Errorf("--heartbeat %v: must be longer than 0, such as 10s", c.Heartbeat)
+	}
+	if c.Console != "" {
+		if err := checkAddr(c.Console); err != nil {
+			return fmt.Errorf("--console %q: %w", c.Console, err)
+		}
 	}
 	return nil
 }

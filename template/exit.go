@@ -34,6 +34,14 @@ type failure struct{ err error }
 func (e *failure) Error() string { return e.err.Error() }
 func (e *failure) Unwrap() error { return e.err }
 
+// Failed returns err as a failure of the work itself, for [Main]; nil if it is nil.
+func Failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err}
+}
+
 // Main runs cmd with the arguments args, the program's name first, and returns
 // the exit status: 0, 1 if the work failed, 2 if the command was called wrongly.
 func Main(ctx context.Context, cmd *cli.Command, args []string, stdout, stderr io.Writer) int {

@@ -3,6 +3,7 @@ package template
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -16,16 +17,25 @@ curl localhost:8080/delay/60000     # break it off with Ctrl-C: its task ends at
 curl -i localhost:8080/readyz`
 
 // greet tells the person who started the service where it is and what to try.
-func greet(w io.Writer, url string, cfg Config) {
+func greet(w io.Writer, url, console string, cfg Config) {
 	commands := strings.ReplaceAll(try, "localhost:8080", strings.TrimPrefix(url, "http://"))
 	fmt.Fprintf(w, `Serving on %s, with the users in %s
 
-Try, in a second terminal:
+%sTry, in a second terminal:
 %s
 
 Ctrl-C stops, within %v. Ctrl-C twice stops at once.
 
-`, url, cfg.DB, indent(commands), cfg.Grace)
+`, url, cfg.DB, see(console), indent(commands), cfg.Grace)
 }
 
 func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
+
+// see tells how to see what runs.
+func see(console string) string {
+	text := fmt.Sprintf("braid tree %d shows what runs, and braid findings %d what is wrong with it.\n", os.Getpid(), os.Getpid())
+	if console != "" {
+		text += "So does the console, in a browser:\n  " + console + "\n"
+	}
+	return text + "\n"
+}

@@ -21,7 +21,7 @@ const maxHeader = 64 << 10
 
 // Serve runs the service until a signal comes, or until a part of it fails, and
 // then ends it in order, as the package comment says. It calls ready with the
-// service's URL when all of it runs.
+// service's URL when all of it runs, and the console's, or "".
 //
 // It returns nil if it was stopped and everything has ended. An error holds a
 // [*braid.StuckError] if something has not; Serve returns even so, for the
@@ -31,7 +31,7 @@ const maxHeader = 64 << 10
 //
 // The end of ctx is the order to give up: Serve returns at once, with a
 // [*braid.StuckError] that lists what ran.
-func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(url string)) error {
+func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(url, console string)) error {
 	return newApp(cfg, log, ready).serve(ctx)
 }
 
@@ -41,26 +41,31 @@ type app struct {
 
 	cfg   Config
 	log   *slog.Logger
-	ready func(url string)
+	ready func(url, console string)
 
-	db   *sqlite.DB
-	addr net.Addr
-	web  atomic.Pointer[service.HTTPScope] // nil until requests are answered
+	db      *sqlite.DB
+	addr    net.Addr
+	console string                            // its URL, with the token; "" for none
+	web     atomic.Pointer[service.HTTPScope] // nil until requests are answered
 }
 
 // newApp returns the service: what comes later needs what comes before, so it
 // is started after it and stopped before. The extra components come last but one.
-func newApp(cfg Config, log *slog.Logger, ready func(url string), extra ...service.Component) *app {
+func newApp(cfg Config, log *slog.Logger, ready func(url, console string), extra ...service.Component) *app {
 	a := &app{cfg: cfg, log: log, ready: ready}
 	a.Service = service.New(service.Config{
 		Name: "service", Log: log, StopTimeout: cfg.Grace, StopWithin: cfg.Grace,
 		Signals: []os.Signal{os.Interrupt, syscall.SIGTERM}, // Windows has Ctrl-C, which arrives as os.Interrupt, and nothing like SIGTERM
 	})
 	a.Add(
+		a.inspector(),
 		service.Component{Name: "database", Start: a.openDB, Stop: a.closeDB},
 		a.http(),
 		service.Periodic(service.PeriodicConfig{Name: "heartbeat", Every: cfg.Heartbeat, Do: a.beat()}),
 	)
+	if cfg.Chaos {
+		a.Add(a.chaos()...)
+	}
 	a.Add(extra...)
 	a.Add(service.Component{Name: "gate", Start: a.open, Stop: a.close})
 	return a
@@ -128,7 +133,7 @@ func (a *app) requests() int { return a.web.Load().Work.Statistics().Running }
 func (a *app) open(ctx context.Context) error {
 	url := service.URL(a.addr)
 	a.log.InfoContext(ctx, "serving", "url", url, "db", a.cfg.DB)
-	a.ready(url)
+	a.ready(url, a.console)
 	return nil
 }
 

@@ -41,7 +41,7 @@ func serve(ctx context.Context, t *testing.T, grace time.Duration, name string, 
 	log := slog.New(tasklog.New(slog.NewTextHandler(s.log, nil)))
 	cfg := template.Config{HTTP: "127.0.0.1:0", DB: s.db, Grace: grace, Heartbeat: time.Hour}
 	urls, result := make(chan string, 1), make(chan error, 1)
-	s.service = template.NewService(s.stop, cfg, log, func(url string) { urls <- url }, name, run)
+	s.service = template.NewService(s.stop, cfg, log, func(url, _ string) { urls <- url }, name, run)
 	go func() { result <- template.ServeService(ctx, s.service) }()
 	s.end = sync.OnceValue(func() error { return <-result })
 	select {

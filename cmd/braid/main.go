@@ -1,6 +1,11 @@
 // Command braid is braid's own tool:
 //
-//	braid demo    run a small HTTP service whose every request is a task
+//	braid demo                       run a small HTTP service whose every request is a task
+//	braid ps                         list the processes that can be asked what runs in them
+//	braid ps, tree, top PROCESS      the tasks of one, in a list, as a tree, and live
+//	braid why PROCESS TASK           why that task does not go on; --shutdown: why the process does not end
+//	braid findings PROCESS           what looks wrong
+//	braid dump PROCESS               all of it, as a file that stands for the process later
 //
 // Run it with --help for more, and each of its commands too.
 package main
@@ -26,10 +31,16 @@ func command() *cli.Command {
 		Description: `Start with the demo, a small HTTP service with a database:
 
   braid demo
-  braid demo --help`,
+  braid demo --help
+
+In a second terminal, ask what runs in it:
+
+  braid ps
+  braid tree PID
+  braid why PID --shutdown`,
 		HideHelpCommand: true,
 		OnUsageError:    func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
-		Commands:        []*cli.Command{template.Command("demo")},
+		Commands:        append([]*cli.Command{template.Command("demo")}, inspectCommands()...),
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
 				return fmt.Errorf("there is no command %q", cmd.Args().First())
