@@ -82,6 +82,9 @@ type Memory[T any] struct {
 	nready int
 	keys   map[string]*keyState[T]
 
+	spare  *record[T] // linked by next
+	nspare int
+
 	blocked int // jobs that wait for others of their key
 	delayed dueHeap[T]
 	leased  dueHeap[T] // in hand; due is when the lease runs out
@@ -177,15 +180,14 @@ func (m *Memory[T]) Enqueue(ctx context.Context, job Job[T]) (Receipt, error) {
 	if err := job.check(); err != nil {
 		return Receipt{}, err
 	}
-	r := &record[T]{job: job}
-	r.job.hold = nil
+	var data []byte
 	if c := m.config.Codec; c != nil {
 		var err error
-		if r.data, err = c.encode(job.Payload); err != nil {
+		if data, err = c.encode(job.Payload); err != nil {
 			return Receipt{}, err
 		}
 		var zero T
-		r.job.Payload = zero
+		job.Payload = zero
 	}
 	now := braid.Time(ctx)
 	m.mu.Lock()
@@ -207,15 +209,16 @@ func (m *Memory[T]) Enqueue(ctx context.Context, job Job[T]) (Receipt, error) {
 		m.free--
 	}
 	m.last++
-	r.job.ID, r.job.Enqueued = m.last, now
+	job.ID, job.Enqueued, job.hold = m.last, now, nil
 	if job.Unique != "" {
 		m.count.Forgotten += m.unique.add(job.Unique, m.last, now.Add(or(m.config.Window, DefaultWindow)))
 	}
 	m.count.Enqueued++
+	r := m.newRecord()
+	r.job, r.data = job, data
 	m.admit(r, job.RunAt, now)
-	id := r.job.ID
 	m.unlock()
-	return Receipt{ID: id}, nil
+	return Receipt{ID: job.ID}, nil
 }
 
 // duplicate looks for a job with the same Unique. mu is held.
@@ -397,6 +400,7 @@ func (m *Memory[T]) Settle(ctx context.Context, d *Delivery[T], o Outcome) error
 	switch o.Verdict {
 	case Ack:
 		m.count.Done++
+		m.recycle(r)
 		m.leave()
 	case Retry:
 		m.count.Retried++

@@ -17,6 +17,29 @@ type record[T any] struct {
 	keyed   bool         // holds one of the places of its key
 }
 
+// maxSpare bounds the records that are kept for the jobs to come.
+const maxSpare = 1024
+
+// newRecord returns an empty record. mu is held.
+func (m *Memory[T]) newRecord() *record[T] {
+	r := m.spare
+	if r == nil {
+		return &record[T]{}
+	}
+	m.spare, r.next = r.next, nil
+	m.nspare--
+	return r
+}
+
+// recycle keeps r, whose job is done, for another job. Deliveries that still refer to it are none of its current. mu is held.
+func (m *Memory[T]) recycle(r *record[T]) {
+	*r = record[T]{}
+	if m.nspare < maxSpare {
+		r.next, m.spare = m.spare, r
+		m.nspare++
+	}
+}
+
 // fifo is a list of records.
 type fifo[T any] struct{ head, tail *record[T] }
 

@@ -145,6 +145,22 @@ var settleCases = []testCase{
 		e.equal("dead letters", len(e.deadLetters(engine)), 0)
 		e.nothing(engine, 3)
 	}},
+	{"a delivery of a job that is done does not touch the next one", nil, func(e env) {
+		engine := e.engine(Settings{})
+		var old []*work.Delivery[Payload]
+		for range 5 {
+			e.put(engine, "a")
+			d := e.receive(engine)
+			for _, o := range old {
+				e.wantErr(engine.Settle(e.ctx, o, work.Outcome{Verdict: work.Bury, Err: errDown}), work.ErrLeaseLost)
+				_, err := engine.Extend(e.ctx, o, e.ticks(10))
+				e.wantErr(err, work.ErrLeaseLost)
+			}
+			e.ack(engine, d)
+			old = append(old, d)
+		}
+		e.equal("dead letters", len(e.deadLetters(engine)), 0)
+	}},
 	{"a verdict that there is not is refused", nil, func(e env) {
 		engine := e.engine(Settings{})
 		e.put(engine, "a")
