@@ -43,7 +43,7 @@ type Component struct {
 	Run func(context.Context) error
 
 	// Stop releases what Start got hold of. It is called once after each Start that has succeeded, as a missing one does, when Run has returned and not before,
-	// with a ctx that has not been cancelled. It is not called if Run does not return: nobody pulls away what a task still uses.
+	// with a ctx that has not been cancelled, except by an abort. It is not called if Run does not return: nobody pulls away what a task still uses.
 	Stop func(context.Context) error
 
 	// Ready returns nil when the component can do its work. It may wait for that, so the Wait of an event will do.

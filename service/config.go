@@ -57,7 +57,7 @@ type Config struct {
 	StopWithin time.Duration
 
 	// Drain is how long the service works on as before, but says that it is not ready, before it stops the first component:
-	// the time that a load balancer takes to look elsewhere. 0 means none.
+	// the time that a load balancer takes to look elsewhere. A service that has never been ready does not wait. 0 means none.
 	Drain time.Duration
 
 	// LastMoment is what a component has to end after its StopTimeout, when everything in it has been cancelled, shields included:

@@ -64,14 +64,31 @@ type lived struct {
 }
 
 // call starts fn as a task. It is a scope of its own: a panic in it is an error, and a failure that is reported too late is its own.
+// If it is cancelled before it has begun, fn is not called.
 func (r *run) call(l *life, name string, fn func(context.Context) error) *call {
+	return r.spawn(l, name, func(ctx context.Context, me *lived) error {
+		return braid.Run(context.WithValue(ctx, lifeKey{}, me), func(ctx context.Context, _ *braid.Group) error {
+			return fn(ctx)
+		}, braid.OnPanic(braid.AsError))
+	})
+}
+
+// release starts the Stop of l as a task. It is called even if everything is cancelled in the same moment: its ctx has ended then.
+func (r *run) release(l *life) *call {
+	return r.spawn(l, l.of.Name+"/stop", func(ctx context.Context, me *lived) error {
+		return braid.Run(context.WithValue(context.WithoutCancel(ctx), lifeKey{}, me), func(ctx context.Context, g *braid.Group) error {
+			defer me.onKill(g)()
+			return l.of.Stop(ctx)
+		}, braid.OnPanic(braid.AsError))
+	})
+}
+
+func (r *run) spawn(l *life, name string, fn func(context.Context, *lived) error) *call {
 	c := &call{name: name}
 	task := func(ctx context.Context) (struct{}, error) {
 		err := error(&braid.TaskError{Task: r.group.Path() + "/" + name, Err: braid.ErrGoexit}) // unless it returns
 		defer func() { r.ended(c, err) }()
-		err = braid.Run(context.WithValue(ctx, lifeKey{}, &lived{l, r}), func(ctx context.Context, _ *braid.Group) error {
-			return fn(ctx)
-		}, braid.OnPanic(braid.AsError))
+		err = fn(ctx, &lived{l, r})
 		return struct{}{}, nil
 	}
 	c.future = braid.Submit(r.portal, task, braid.Name(name))

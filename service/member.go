@@ -148,14 +148,17 @@ func (r *run) stopOne(m *member, cause error) (errs []error, ended bool) {
 			errs = append(errs, m.err)
 		}
 	}
-	release = release && r.aborted == nil
+	aborted := r.aborted != nil
 	r.mu.Unlock()
+	if aborted { // which has its own way to end what is left
+		return errs, false
+	}
 	if release {
 		by = later(by, braid.Time(r.inner).Add(least))
 		r.mu.Lock()
 		l.stopBy, l.killed = by, false
 		r.mu.Unlock()
-		c := r.call(l, m.Name+"/stop", m.Stop)
+		c := r.release(l)
 		stuck, over := r.end(m, l, begin, by)
 		ended, errs = over, append(errs, stuck...)
 		if err := r.failure(c); err != nil && stuck == nil {

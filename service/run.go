@@ -107,7 +107,7 @@ func (r *run) abort() {
 		share := now.Add(by.Sub(now) / time.Duration(i+1)) // one that hangs leaves something for those before it
 		ended, release := r.ends(l)
 		if release {
-			c := r.call(l, m.Name+"/stop", m.Stop)
+			c := r.release(l)
 			if ended = r.await(share, nil, l.over); !ended {
 				r.kill(l)
 			} else if err := r.failure(c); err != nil {
@@ -301,13 +301,10 @@ func (r *run) breaksOff() bool { return r.ending() || r.lostLocked() != nil }
 func (r *run) isIdle() bool {
 	work := false
 	for _, m := range r.members {
-		if m.Run == nil {
-			continue
-		}
-		work = true
-		if m.state != Done {
+		if m.state == Waiting || m.Run != nil && m.state != Done {
 			return false
 		}
+		work = work || m.Run != nil
 	}
 	return work
 }
@@ -317,6 +314,7 @@ func (r *run) stopAll() {
 	begin := braid.Time(r.inner)
 	r.mu.Lock()
 	level := slog.LevelInfo
+	wasReady := r.state == Running               // so that somebody may send work
 	if r.state != Running && r.stopping == nil { // a start that has failed is told by the error
 		level = slog.LevelDebug
 	}
@@ -334,7 +332,7 @@ func (r *run) stopAll() {
 		attrs = append(attrs, "cause", why)
 	}
 	r.log.Log(r.inner, level, "stopping", attrs...)
-	if r.cfg.Drain > 0 && slices.ContainsFunc(r.members, func(m *member) bool { return m.state == Running }) {
+	if r.cfg.Drain > 0 && wasReady {
 		r.await(begin.Add(r.cfg.Drain), nil, func() bool { return false })
 	}
 	for _, m := range slices.Backward(r.members) {
