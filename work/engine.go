@@ -14,6 +14,7 @@ import (
 // cancelled, they have done nothing, as far as an engine behind a network can say so.
 type Engine[T any] interface {
 	// Enqueue stores a job and waits for room if there is none. It sets ID and Enqueued, and keeps all else.
+	// When it returns, the job is as safe as this engine makes it; an engine has to say how safe that is.
 	// Once the engine is draining or closed it returns braid.ErrShutdown.
 	Enqueue(ctx context.Context, job Job[T]) (Receipt, error)
 

@@ -70,6 +70,7 @@ func (c *MemoryConfig[T]) check() string {
 // What is inside is lost with the process. Make one with [NewMemory].
 type Memory[T any] struct {
 	config MemoryConfig[T]
+	names  names
 
 	// mu guards all below. No operation of package braid is made with it held: a scheduler may switch tasks there.
 	mu     sync.Mutex
@@ -117,6 +118,8 @@ func NewMemory[T any](config MemoryConfig[T]) *Memory[T] {
 		panic("work: " + wrong)
 	}
 	m := &Memory[T]{config: config, free: config.Capacity, keys: make(map[string]*keyState[T])}
+	name := named(config.Name)
+	m.names = names{enqueue: name + "enqueue", receive: name + "receive", drain: name + "drain"}
 	m.unique.max = or(config.WindowMax, DefaultWindowMax)
 	m.dead.max = or(config.DeadMax, DefaultDeadMax)
 	return m
@@ -242,7 +245,7 @@ func (m *Memory[T]) room(ctx context.Context) error {
 		m.free--
 		return nil
 	}
-	w := m.newWaiter()
+	w := newWaiter(m.names.enqueue)
 	m.entering.push(w)
 	m.unlock()
 	err := w.bell.Wait(ctx)
@@ -444,7 +447,7 @@ func (m *Memory[T]) Drain(ctx context.Context, by time.Time) error {
 			m.unlock()
 			return nil
 		}
-		w := m.newWaiter()
+		w := newWaiter(m.names.drain)
 		m.draining.push(w)
 		patience := time.Duration(-1)
 		if !m.over {

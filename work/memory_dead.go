@@ -77,6 +77,10 @@ func (m *Memory[T]) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter[T], er
 		}
 		m.mu.Unlock()
 		for _, l := range all {
+			if err := causeOf(ctx); err != nil {
+				yield(DeadLetter[T]{}, err)
+				return
+			}
 			if !yield(l.letter(m.config.Codec)) {
 				return
 			}

@@ -98,6 +98,33 @@ func TestDeadMax(t *testing.T) {
 	})
 }
 
+// The loop over dead letters ends with its ctx.
+func TestDeadLettersAreCancelled(t *testing.T) {
+	inBubble(t, func(t *testing.T, ctx context.Context, g *braid.Group) {
+		config := quiet()
+		config.MaxAttempts = 1
+		q := work.New(memory(10), config)
+		run(g, q, fail)
+		enqueue(t, ctx, q, 5)
+		_, err := q.Drain(ctx, time.Minute)
+		must(t, err)
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		n := 0
+		for _, err := range q.DeadLetters(ctx) {
+			if n++; n == 3 {
+				wantErr(t, err, errDown)
+			} else {
+				must(t, err)
+			}
+			if n == 2 {
+				cancel(errDown)
+			}
+		}
+		equal(t, "rounds", n, 3)
+	})
+}
+
 type pointed struct{ N *int }
 
 // Without a codec all attempts see the very value; with one each has its own, as with an engine elsewhere.

@@ -23,9 +23,12 @@ type waiter struct {
 	rung       *waiter // the next in the list of those to be woken
 }
 
-func (m *Memory[T]) newWaiter() *waiter {
+// names are what tools show of who waits.
+type names struct{ enqueue, receive, drain string }
+
+func newWaiter(name string) *waiter {
 	w := &waiter{}
-	w.bell.SetName(m.config.Name)
+	w.bell.SetName(name)
 	return w
 }
 
@@ -132,7 +135,7 @@ func (m *Memory[T]) wakeReceiver() {
 
 // await parks a Receive that has found nothing, until it should look again. mu is held, and released.
 func (m *Memory[T]) await(ctx context.Context, now time.Time) error {
-	w := m.newWaiter()
+	w := newWaiter(m.names.receive)
 	m.receiving.push(w)
 	patience := time.Duration(-1)
 	if at, ok := m.nextDue(); ok && (m.timed == nil || at.Before(m.timer)) {

@@ -118,6 +118,8 @@ func New[T any](engine Engine[T], config Config[T]) *Queue[T] {
 //
 // A job that is a duplicate, see [Unique], is not taken; the receipt says so, and there is no error.
 //
+// Nothing of ctx reaches the handler: what it should know, such as the id of a trace, belongs into the payload.
+//
 // A handler that enqueues into its own queue may wait for room that only the handlers can make. If all do, none goes on:
 // give such a call a time limit, or the queue enough room.
 //
@@ -130,6 +132,9 @@ func (q *Queue[T]) Enqueue(ctx context.Context, payload T, opts ...Option) (Rece
 	if len(opts) > 0 {
 		var p properties
 		for _, o := range opts {
+			if o == nil {
+				panic("work: Enqueue was given an option that is nil")
+			}
 			o.apply(&p)
 		}
 		job.Key, job.Unique, job.Priority, job.RunAt = p.key, p.unique, p.priority, p.at
@@ -231,8 +236,8 @@ func (q *Queue[T]) tellError(err error) {
 	tell("OnError", func() { q.config.OnError(err) })
 }
 
-// Statistics is a snapshot of what a [Queue] has done in this process. What is inside is the engine's to say; see [Memory.Statistics].
-type Statistics struct {
+// QueueStatistics is a snapshot of what a [Queue] has done in this process. What is inside is the engine's to say; see [Memory.Statistics].
+type QueueStatistics struct {
 	Workers int // of all Runs that go on
 	Busy    int // that have a job in hand
 	Overdue int // those of them whose attempt has lost its lease, or is over its time limit, and still runs
@@ -246,8 +251,8 @@ type Statistics struct {
 }
 
 // Statistics returns a snapshot.
-func (q *Queue[T]) Statistics() Statistics {
-	s := Statistics{
+func (q *Queue[T]) Statistics() QueueStatistics {
+	s := QueueStatistics{
 		Done: q.done.Load(), Retried: q.retried.Load(), Dead: q.dead.Load(),
 		Lost: q.lost.Load(), Released: q.released.Load(), EngineErrors: q.engineErrors.Load(),
 	}

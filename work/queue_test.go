@@ -30,6 +30,7 @@ func TestConfig(t *testing.T) {
 		wantPanic(t, part, func() { work.New(memory(1), c) })
 	}
 	wantPanic(t, "engine", func() { work.New(nil, quiet()) })
+	wantPanic(t, "option", func() { _, _ = work.New(memory(1), quiet()).Enqueue(t.Context(), 1, nil) })
 	wantPanic(t, "handler", func() { _ = work.New(memory(1), quiet()).Run(t.Context(), nil) })
 	for part, c := range map[string]work.MemoryConfig[int]{
 		"Capacity is 0":   {},
@@ -348,7 +349,7 @@ func TestNames(t *testing.T) {
 		for _, task := range g.Unfinished() {
 			waits[task.Path[strings.LastIndex(task.Path, "/")+1:]] = task.Waiting
 		}
-		equal(t, "the worker waits on", waits["worker"], "event.Wait jobs")
+		equal(t, "the worker waits on", waits["worker"], "event.Wait jobs receive")
 		equal(t, "the heartbeat waits on", waits["heartbeat"], "event.Wait jobs heartbeat")
 		_, err := q.Stop(ctx)
 		must(t, err)

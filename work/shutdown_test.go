@@ -266,3 +266,58 @@ func TestRunIsCancelled(t *testing.T) {
 		accounted(t, m.Statistics())
 	})
 }
+
+// A handler may end its own queue. It is interrupted by that, and its job is among those returned.
+func TestHandlerStops(t *testing.T) {
+	for name, end := range map[string]func(context.Context, *work.Queue[int]) ([]work.Job[int], error){
+		"stop": func(ctx context.Context, q *work.Queue[int]) ([]work.Job[int], error) { return q.Stop(ctx) },
+		"drain": func(ctx context.Context, q *work.Queue[int]) ([]work.Job[int], error) {
+			return q.Drain(ctx, time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, ctx context.Context, g *braid.Group) {
+				m := memory(10)
+				q := work.New(m, quiet())
+				var left []work.Job[int]
+				var stopErr error
+				enqueue(t, ctx, q, 3)
+				h := run(g, q, func(ctx context.Context, _ *work.Job[int]) error {
+					left, stopErr = end(ctx, q)
+					return nil
+				})
+				must(t, h.Wait(ctx))
+				equal(t, "left", len(left), 3)
+				if busy, ok := errors.AsType[*work.BusyError](stopErr); !ok || len(busy.Jobs) != 1 {
+					t.Errorf("error: %v", stopErr)
+				}
+				accounted(t, m.Statistics())
+			})
+		})
+	}
+}
+
+// Two that end a queue at the same time share what is left.
+func TestStopTwice(t *testing.T) {
+	inBubble(t, func(t *testing.T, ctx context.Context, g *braid.Group) {
+		m := memory(100)
+		q := work.New(m, quiet())
+		run(g, q, func(ctx context.Context, _ *work.Job[int]) error { return deaf(ctx, 10*time.Second) })
+		enqueue(t, ctx, q, 20)
+		var left atomic.Int64
+		var ends []*braid.Handle
+		for i := range 4 {
+			ends = append(ends, g.Go(func(ctx context.Context) error {
+				_ = braid.Sleep(ctx, time.Duration(i)*time.Second)
+				jobs, err := q.Drain(ctx, time.Duration(40-10*i)*time.Second) // the last ones end it first
+				left.Add(int64(len(jobs)))
+				return err
+			}))
+		}
+		for _, h := range ends {
+			must(t, h.Wait(ctx))
+		}
+		equal(t, "done and left", int64(q.Statistics().Done)+left.Load(), 20)
+		accounted(t, m.Statistics())
+	})
+}
