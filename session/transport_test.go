@@ -279,18 +279,17 @@ func TestProxy(t *testing.T) {
 	braidtest.CheckLeaks(t)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "hello") }))
 	defer server.Close()
-	var tunnels sync.WaitGroup
-	defer tunnels.Wait()
-	asked := ""
+	asked := make(chan string, 1)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = r.Method + " " + r.Host
+		asked <- r.Method + " " + r.Host
 		far, err := net.Dial("tcp", r.Host)
 		must(t, err)
 		near, _, err := http.NewResponseController(w).Hijack()
 		must(t, err)
 		_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
-		tunnels.Go(func() { _, _ = io.Copy(far, near); _ = far.Close() })
-		tunnels.Go(func() { _, _ = io.Copy(near, far); _ = near.Close() })
+		go func() { _, _ = io.Copy(far, near); _ = far.Close() }()
+		_, _ = io.Copy(near, far)
+		_ = near.Close()
 	}))
 	defer proxy.Close()
 	roots := x509.NewCertPool()
@@ -303,7 +302,7 @@ func TestProxy(t *testing.T) {
 		equal(t, "body", body, "hello")
 		return nil
 	}))
-	equal(t, "the proxy was asked for", asked, "CONNECT "+server.Listener.Addr().String())
+	equal(t, "the proxy was asked for", <-asked, "CONNECT "+server.Listener.Addr().String())
 }
 
 // A request that Wrap makes, for a token say, has a ctx and a life of its own.
