@@ -45,6 +45,7 @@ type app struct {
 
 	db      *sqlite.DB
 	addr    net.Addr
+	socket  string                            // of the inspector
 	console string                            // its URL, with the token; "" for none
 	web     atomic.Pointer[service.HTTPScope] // nil until requests are answered
 }
@@ -132,7 +133,7 @@ func (a *app) requests() int { return a.web.Load().Work.Statistics().Running }
 // open is the last step of the start.
 func (a *app) open(ctx context.Context) error {
 	url := service.URL(a.addr)
-	a.log.InfoContext(ctx, "serving", "url", url, "db", a.cfg.DB)
+	a.log.InfoContext(ctx, "serving", "url", url, "db", a.cfg.DB, "inspector", a.socket)
 	a.ready(url, a.console)
 	return nil
 }
