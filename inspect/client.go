@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Client asks a process, or a file, for what the API has. [Dial] and [Await] make one.
@@ -70,6 +71,9 @@ func (c *Client) Get(ctx context.Context, path string, q url.Values, text bool, 
 
 // do sends a request and returns an answer with status 200.
 func (c *Client) do(ctx context.Context, method, path string, q url.Values, accept string, header http.Header, body []byte) (*http.Response, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	to := c.root + path
 	if len(q) > 0 {
 		to += "?" + q.Encode()
@@ -108,10 +112,34 @@ func (c *Client) broken(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case c.gone != nil && c.gone():
+	case c.ended(ctx):
 		return fmt.Errorf("inspect: %s has ended (%w)", c.name, err)
 	default:
 		return fmt.Errorf("inspect: ask %s: %w", c.name, err)
+	}
+}
+
+// dying is how long a process may take to end after its connections have.
+const dying = 300 * time.Millisecond
+
+// ended says whether the process has ended. Its connections end a moment before it does.
+func (c *Client) ended(ctx context.Context) bool {
+	if c.gone == nil {
+		return false
+	}
+	for begun := time.Now(); ; {
+		if c.gone() {
+			return true
+		}
+		if time.Since(begun) > dying || ctx.Err() != nil {
+			return false
+		}
+		pause := time.NewTimer(10 * time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+		}
 	}
 }
 

@@ -60,13 +60,22 @@ func dialWith(ctx context.Context, target string, getenv func(string) string) (*
 	return openFile(path)
 }
 
+func newClient(name, root string, t http.RoundTripper) *Client {
+	return &Client{name: name, root: root, http: &http.Client{
+		Transport: t,
+		// No inspector sends its clients elsewhere, and the token is for nobody else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
 // dialSocket makes a client for the process that listens on a socket.
 func dialSocket(ctx context.Context, path, name string, gone func() bool) (*Client, error) {
 	var d net.Dialer
-	c := &Client{name: name, root: "http://braid" + prefix + "v1/", gone: gone, http: &http.Client{Transport: &http.Transport{
+	c := newClient(name, "http://braid"+prefix+"v1/", &http.Transport{
 		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", path) },
 		DisableCompression: true,
-	}}}
+	})
+	c.gone = gone
 	_, err := c.greet(ctx)
 	if err != nil {
 		c.Close()
@@ -106,11 +115,8 @@ func dialURL(ctx context.Context, target string, getenv func(string) string) (*C
 		return nil, fmt.Errorf("inspect: the inspector of %s is at %s, not at %s", u.Host, prefix, u.Path)
 	}
 	u.Path = prefix + "v1/"
-	c := &Client{name: u.Host, root: u.String(), token: token, http: &http.Client{
-		Transport: &http.Transport{DisableCompression: true},
-		// A token goes to nobody else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	c := newClient(u.Host, u.String(), &http.Transport{DisableCompression: true})
+	c.token = token
 	if _, err := c.greet(ctx); err != nil {
 		c.Close()
 		return nil, err
@@ -283,10 +289,7 @@ func openFile(path string) (*Client, error) {
 // It knows nothing that needs a living process: events, series, stacks, and it cancels nothing.
 func (s *Snapshot) Client() *Client {
 	a := &api{gate: newGate(), file: s}
-	return &Client{
-		name: "the snapshot of process " + strconv.Itoa(s.Process.PID), root: "http://file" + prefix + "v1/",
-		http: &http.Client{Transport: inside{a.handler()}},
-	}
+	return newClient("the snapshot of process "+strconv.Itoa(s.Process.PID), "http://file"+prefix+"v1/", inside{a.handler()})
 }
 
 // inside asks a handler of this program.
@@ -433,7 +436,7 @@ func Await(ctx context.Context, path string) (*Client, error) {
 			}
 		}
 	})
-	c := &Client{name: "the program at " + path, root: "http://braid" + prefix + "v1/", http: &http.Client{Transport: &http.Transport{
+	c := newClient("the program at "+path, "http://braid"+prefix+"v1/", &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			select {
 			case c := <-conns:
@@ -445,7 +448,7 @@ func Await(ctx context.Context, path string) (*Client, error) {
 			}
 		},
 		DisableCompression: true,
-	}}}
+	})
 	c.close = sync.OnceValue(func() error {
 		stop()
 		err := ln.Close()

@@ -159,6 +159,7 @@ func (a *api) handler() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		boundBody(w, r)
 		if r.ContentLength != 0 && r.Method != http.MethodPost { // nobody would read it, and it could be slow to come
 			h.Set("Connection", "close")
 			a.fail(w, r, problemf(http.StatusBadRequest, "a %s has no body here", r.Method))
@@ -166,6 +167,13 @@ func (a *api) handler() http.Handler {
 		}
 		own.ServeHTTP(w, r)
 	})
+}
+
+// boundBody bounds the time that the body of a request may take to come: the server waits for it, whether a handler reads it or not.
+func boundBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTime))
+	}
 }
 
 // withoutSource is the console's files without those of its package, and without listings of directories.
@@ -210,7 +218,6 @@ func (a *api) serve(rt route) http.Handler {
 		c := http.NewResponseController(w)
 		c.SetWriteDeadline(time.Now().Add(writeTime))
 		if method == http.MethodPost {
-			c.SetReadDeadline(time.Now().Add(readTime))
 			r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 		}
 		if rt.stream != nil {

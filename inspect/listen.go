@@ -82,8 +82,8 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-// refuse answers a connection without reading what it asks, and closes it.
-// What has come must be read before that, for else the peer may see a reset instead of the answer.
+// refuse answers whatever a connection asks, and closes it. Clients expect no answer before they have asked,
+// and what has come must be read before the end, for else the peer may see a reset instead of the answer.
 func (l *limited) refuse(c net.Conn, p *Problem) {
 	if l.refusing.Add(1) > maxRefusing {
 		l.refusing.Add(-1)
@@ -94,13 +94,16 @@ func (l *limited) refuse(c net.Conn, p *Problem) {
 		defer l.refusing.Add(-1)
 		defer c.Close()
 		c.SetDeadline(time.Now().Add(refuseTime))
+		buf := make([]byte, 4096)
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
 		body, _ := json.Marshal(p)
 		fmt.Fprintf(c, "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %s\r\nRetry-After: 2\r\nConnection: close\r\n\r\n%s",
 			p.Status, p.Title, strconv.Itoa(len(body)), body)
 		if w, ok := c.(interface{ CloseWrite() error }); ok {
 			w.CloseWrite()
 		}
-		buf := make([]byte, 4096)
 		for {
 			if _, err := c.Read(buf); err != nil {
 				return

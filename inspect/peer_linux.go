@@ -38,14 +38,23 @@ func judgePeer(uid uint32, own int) error {
 
 // startOf returns when the process was started, in the kernel's own units, or "" if there is none.
 func startOf(pid int) string {
+	if fields := stat(pid); len(fields) > 19 {
+		return string(fields[19]) // starttime
+	}
+	return ""
+}
+
+// zombie says whether the process has ended, and only its parent has not asked how.
+func zombie(pid int) bool {
+	fields := stat(pid)
+	return len(fields) > 0 && (fields[0][0] == 'Z' || fields[0][0] == 'X')
+}
+
+// stat returns the fields of /proc/PID/stat from the third one on, which is the state. The second one, the name, may hold anything.
+func stat(pid int) [][]byte {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return ""
+		return nil
 	}
-	// The name, in parentheses, may hold anything. starttime is field 22; what follows the name begins with field 3.
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 20 {
-		return ""
-	}
-	return string(fields[19])
+	return bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 }

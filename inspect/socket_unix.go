@@ -39,5 +39,5 @@ func wrongOwner(info fs.FileInfo) string {
 // pidAlive says whether there is a process with that PID, whoever owns it.
 func pidAlive(pid int) bool {
 	err := syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
+	return (err == nil || errors.Is(err, syscall.EPERM)) && !zombie(pid)
 }
