@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -44,7 +45,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, append([]string{"--http", "127.0.0.1:0", "--console", "127.0.0.1:0"}, args...)...)
-	cmd.Env = append(os.Environ(), asService+"=1", "HOME="+t.TempDir(), "XDG_DATA_HOME=", "BRAID_RUNTIME_DIR="+t.TempDir(),
+	cmd.Env = append(os.Environ(), asService+"=1", "HOME="+t.TempDir(), "XDG_DATA_HOME=", "BRAID_RUNTIME_DIR="+filepath.Join(t.TempDir(), "run"),
 		"GORACE=atexit_sleep_ms=0") // or the race detector takes a second for each exit
 	return cmd
 }
