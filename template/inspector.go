@@ -2,6 +2,8 @@ package template
 
 import (
 	"context"
+	"errors"
+	"net"
 
 	"github.com/braid-go/braid/inspect"
 	"github.com/braid-go/braid/service"
@@ -18,8 +20,11 @@ func (a *app) inspector() service.Component {
 			in, err = inspect.Serve(context.WithoutCancel(ctx), inspect.Options{
 				Name: "service", TCP: a.cfg.Console, Write: a.cfg.AllowCancel, LabelIDs: true, Logger: a.log,
 			})
+			if _, busy := errors.AsType[*net.OpError](err); busy {
+				return &startError{err, "choose another address with --console, or none with --console ''"}
+			}
 			if err != nil {
-				return &startError{err, `choose another address with --console, or none with --console ""`}
+				return err // it says what to do
 			}
 			a.socket, a.console = in.Socket(), in.URL()
 			return nil
