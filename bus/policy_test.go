@@ -50,6 +50,44 @@ var policyCases = []testCase{
 			}
 		})
 	}},
+	{name: "Block: nobody overtakes a publisher that has not been woken yet", waits: true, run: func(t *testing.T, ctx context.Context) {
+		run(t, ctx, bus.Config{}, func(ctx context.Context, b *bus.Bus) {
+			gate := braid.NewQueue[int](braid.Unbounded)
+			var got []int
+			s := subscribe(t, ctx, b, func(ctx context.Context, o order) error {
+				got = append(got, o.ID)
+				_, err := gate.Get(ctx)
+				return err
+			}, bus.Capacity(4))
+			must(t, braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				publish := func(id int) {
+					g.Go(func(ctx context.Context) error { return bus.Publish(ctx, b, order{id}) })
+					until(t, ctx, func() bool { return s.Statistics().Received == uint64(id)+1 })
+				}
+				for id := range 8 {
+					publish(id)
+					until(t, ctx, func() bool { return s.Statistics().Running })
+				}
+				equal(t, "blocked", s.Statistics().Blocked, 3)
+				for n := range 3 { // the handler is fast: no time passes
+					must(t, gate.Put(ctx, 1))
+					until(t, ctx, func() bool { return len(got) == n+2 })
+				}
+				st := s.Statistics()
+				if st.Queued == 4 || st.Blocked != 1 {
+					t.Errorf("there should be room, and somebody who has not got it: %+v", st)
+				}
+				publish(8)
+				equal(t, "blocked", s.Statistics().Blocked, 2)
+				for range 6 {
+					must(t, gate.Put(ctx, 1))
+				}
+				return nil
+			}))
+			must(t, b.Close(ctx))
+			equal(t, "order", fmt.Sprint(got), "[0 1 2 3 4 5 6 7 8]")
+		})
+	}},
 	{name: "Block: a publisher that is cancelled leaves nothing behind", run: func(t *testing.T, ctx context.Context) {
 		for _, wait := range []bus.Wait{bus.NoWait, bus.WaitAll} {
 			run(t, ctx, bus.Config{}, func(ctx context.Context, b *bus.Bus) {

@@ -14,8 +14,13 @@ import (
 
 // Whatever the schedule, wherever publishers are cancelled and subscriptions end, every event that came is accounted for,
 // each handler runs alone and gets the events of one publisher in order, and everybody who waits is told.
-func TestSimBus(t *testing.T) {
-	sim.Test(t, func(s *sim.T) {
+func TestSimBus(t *testing.T) { sim.Test(t, simBus(true)) }
+
+// So it is when tasks, those of the bus included, or the whole program are cancelled at any wait.
+func TestSimCancel(t *testing.T) { sim.Test(t, simBus(false), sim.Sweep(), sim.Cancels()) }
+
+func simBus(undisturbed bool) func(s *sim.T) {
+	return func(s *sim.T) {
 		policies := []bus.Overflow{bus.Block, bus.DropOldest, bus.DropNewest, bus.Disconnect}
 		var subs []*bus.Subscription
 		config := bus.Config{Drain: time.Second, OnError: func(*bus.EventError) {}}
@@ -75,7 +80,7 @@ func TestSimBus(t *testing.T) {
 				return nil
 			})
 		})
-		if _, left := errors.AsType[*bus.CloseError](err); err != nil && !left {
+		if _, left := errors.AsType[*bus.CloseError](err); err != nil && !left && undisturbed {
 			s.Errorf("error: %v", err)
 		}
 		for _, sub := range subs {
@@ -85,7 +90,7 @@ func TestSimBus(t *testing.T) {
 				s.Errorf("not accounted for: %+v", st)
 			}
 		}
-	})
+	}
 }
 
 // Whatever the schedule, a publisher that races with Close is served or refused, and never neither.
