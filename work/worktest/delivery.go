@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/work"
@@ -63,6 +64,35 @@ var deliveryCases = []testCase{
 			return err
 		}))
 		e.nothing(engine, 3)
+	}},
+	{"a Receive that is cancelled when there is a job leaves it to the next", nil, func(e env) {
+		engine := e.engine(Settings{})
+		e.must(braid.Run(e.ctx, func(ctx context.Context, g *braid.Group) error {
+			var got atomic.Int32
+			receive := func(ctx context.Context) error {
+				d, err := engine.Receive(ctx, e.ticks(100))
+				if err != nil {
+					return err
+				}
+				got.Add(1)
+				return engine.Settle(ctx, d, work.Outcome{})
+			}
+			first := g.Go(receive)
+			_ = braid.Sleep(ctx, e.ticks(1))
+			second := g.Go(receive)
+			_ = braid.Sleep(ctx, e.ticks(1))
+			e.must(putErr(engine.Enqueue(ctx, work.Job[Payload]{Payload: Payload{"a"}})))
+			first.Cancel(errDown)
+			_ = first.Wait(ctx)
+			_ = braid.Sleep(ctx, e.ticks(2)) // less than it takes for anybody to look by himself
+			if !first.State().Ended() || got.Load() == 0 {
+				e.Errorf("nobody has taken the job")
+			}
+			second.Cancel(errDown)
+			_ = second.Wait(ctx)
+			e.equal("received", got.Load(), int32(1))
+			return nil
+		}))
 	}},
 	{"a ctx that is done does nothing", nil, func(e env) {
 		engine := e.engine(Settings{})

@@ -66,6 +66,8 @@ func (e env) putJob(engine work.Engine[Payload], job work.Job[Payload]) work.Rec
 	return r
 }
 
+func putErr(_ work.Receipt, err error) error { return err }
+
 // within calls f with a time limit, and returns what f returns.
 func (e env) within(n int, f func(ctx context.Context) error) error {
 	return braid.Timeout(e.ctx, e.ticks(n), f)
