@@ -162,7 +162,7 @@ func reduce(s *Snapshot, timed bool) *reduction {
 	}
 	for i := range s.Tasks {
 		t := &s.Tasks[i]
-		if sc, ok := v.ix.scopes[t.Parent]; ok {
+		if sc, ok := v.ix.scopes.get(t.Parent); ok {
 			v.memberOf[i] = sc
 			v.members[sc]++
 			if t.Slot {
@@ -227,7 +227,7 @@ func (v *reduction) locate(i int, t *Task) {
 		return
 	}
 	if w.Scope != 0 {
-		sc, ok := v.ix.scopes[w.Scope]
+		sc, ok := v.ix.scopes.get(w.Scope)
 		switch {
 		case !ok:
 		case w.Op == opJoin:
@@ -246,7 +246,7 @@ func (v *reduction) locate(i int, t *Task) {
 		v.awaits(i, w.Task)
 		return
 	}
-	ri, ok := v.ix.resources[w.Resource]
+	ri, ok := v.ix.resources.get(w.Resource)
 	if !ok {
 		return
 	}
@@ -262,7 +262,7 @@ func (v *reduction) locate(i int, t *Task) {
 }
 
 func (v *reduction) awaits(i int, id uint64) {
-	if target, ok := v.ix.tasks[id]; ok {
+	if target, ok := v.ix.tasks.get(id); ok {
 		v.place[i], v.at[i] = atTask, target
 	}
 }
@@ -326,7 +326,7 @@ func (v *reduction) scopeEnds(id uint64) bool {
 	var way []int32
 	answer := int8(-1)
 	for range maxPath {
-		if i, ok := v.ix.scopes[id]; ok {
+		if i, ok := v.ix.scopes.get(id); ok {
 			if m := v.timedScope[i]; m != 0 {
 				answer = m
 				break
@@ -341,7 +341,7 @@ func (v *reduction) scopeEnds(id uint64) bool {
 				break
 			}
 			id = sc.above()
-		} else if i, ok := v.ix.tasks[id]; ok {
+		} else if i, ok := v.ix.tasks.get(id); ok {
 			t := &v.s.Tasks[i]
 			if t.Deadline != nil || t.Cancel != nil {
 				answer = 1
@@ -396,7 +396,7 @@ func (v *reduction) unlisted() {
 	for i := range v.s.Tasks {
 		t := &v.s.Tasks[i]
 		for _, h := range t.Holds {
-			ri, ok := v.ix.resources[h.Resource]
+			ri, ok := v.ix.resources.get(h.Resource)
 			if listed := full[ri]; ok && listed != nil && !listed[t.ID] {
 				h.Task = t.ID
 				v.hold(ri, &v.s.Resources[ri], h)
@@ -419,7 +419,7 @@ func (v *reduction) hold(ri int32, r *Resource, h Hold) {
 	if h.Ended {
 		state.lost = true
 	} else {
-		i, ok := v.ix.tasks[h.Task]
+		i, ok := v.ix.tasks.get(h.Task)
 		if !ok {
 			return
 		}
@@ -449,7 +449,7 @@ func (v *reduction) inLine(ri int32, r *Resource) []waiting {
 		list = append(list, waiting{task: i, amount: max(amount, 1), write: op != opRLock})
 	}
 	for _, w := range r.Waiters {
-		i, ok := v.ix.tasks[w.Task]
+		i, ok := v.ix.tasks.get(w.Task)
 		if !ok || listed[i] || v.place[i] != atPermits || v.at[i] != ri {
 			continue // for all that is known it may leave the line at any time
 		}
@@ -484,7 +484,7 @@ func (v *reduction) users(ri int32, r *Resource) {
 		if h.Ended {
 			continue
 		}
-		i, ok := v.ix.tasks[h.Task]
+		i, ok := v.ix.tasks.get(h.Task)
 		if !ok {
 			side.free = true
 			continue

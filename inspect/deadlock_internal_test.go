@@ -476,7 +476,7 @@ func checkDescriptions(t *testing.T, s *Snapshot) {
 	reported := make(map[uint64]bool)
 	for _, d := range s.Deadlocks() {
 		for _, id := range d.Tasks {
-			i := s.lookup().tasks[id]
+			i, _ := s.lookup().tasks.get(id)
 			reported[id] = true
 			if d.Confidence == Certain && certain.able[i] || patient.able[i] {
 				t.Fatalf("%+v names task %d, which can go on", d, id)

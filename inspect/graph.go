@@ -85,7 +85,7 @@ func (s *Snapshot) Graph(o GraphOptions) (*Graph, error) {
 	for _, stuckOnes := range []bool{true, false} {
 		for i := range s.Tasks {
 			t := &s.Tasks[i]
-			if d.stuck[t.ID] == stuckOnes && (o.Root == 0 || inside[int32(i)]) {
+			if d.stuck[t.ID] == stuckOnes && (o.Root == 0 || inside[i]) {
 				d.task(t)
 			}
 		}

@@ -5,16 +5,15 @@ import (
 	"strings"
 )
 
-// index finds the records of a snapshot by their ids. It holds positions, which are smaller than pointers and unseen by the collector.
+// index finds the records of a snapshot by their ids, and knows who stands in whom.
+//
+// It holds positions, which are smaller than pointers and unseen by the garbage collector.
+// Scopes and tasks together are the nodes of a tree, meant by numbers: first the scopes, then the tasks, then the top of all.
 type index struct {
-	tasks     map[uint64]int32
-	scopes    map[uint64]int32
-	resources map[uint64]int32
-	sites     map[uint64]int32
+	tasks, scopes, resources, sites positions
 
-	// The children of the task or scope with an id, as positions in Tasks and Scopes, linked: first child, then next of each.
-	firstTask, firstScope map[uint64]int32
-	nextTask, nextScope   []int32
+	up          []int32 // what a node stands in; -1 for the top
+	first, next []int32 // child of a node, and the next child of the same node; or -1. Scopes come before tasks
 }
 
 // lookup returns the index of s, which is made when first asked for. The records must not be added to or taken away from then on.
@@ -27,64 +26,96 @@ func (s *Snapshot) lookup() *index {
 }
 
 func newIndex(s *Snapshot) *index {
+	scopes, nodes := len(s.Scopes), len(s.Scopes)+len(s.Tasks)+1
 	ix := &index{
-		tasks:      make(map[uint64]int32, len(s.Tasks)),
-		scopes:     make(map[uint64]int32, len(s.Scopes)),
-		resources:  make(map[uint64]int32, len(s.Resources)),
-		sites:      make(map[uint64]int32, len(s.Sites)),
-		firstTask:  make(map[uint64]int32, len(s.Scopes)),
-		firstScope: make(map[uint64]int32, len(s.Scopes)),
-		nextTask:   make([]int32, len(s.Tasks)),
-		nextScope:  make([]int32, len(s.Scopes)),
+		tasks:     newPositions(len(s.Tasks), func(i int) uint64 { return s.Tasks[i].ID }),
+		scopes:    newPositions(scopes, func(i int) uint64 { return s.Scopes[i].ID }),
+		resources: newPositions(len(s.Resources), func(i int) uint64 { return s.Resources[i].ID }),
+		sites:     newPositions(len(s.Sites), func(i int) uint64 { return s.Sites[i].ID }),
+		up:        fill(nodes), first: fill(nodes), next: fill(nodes),
 	}
-	for i := range s.Scopes {
-		ix.scopes[s.Scopes[i].ID] = int32(i)
+	put := func(node int32, parent, id uint64) {
+		up := ix.node(parent)
+		if up < 0 || parent == id {
+			up = ix.top() // its parent has ended meanwhile
+		}
+		ix.up[node] = up
+		ix.next[node], ix.first[up] = ix.first[up], node
 	}
-	for i := range s.Resources {
-		ix.resources[s.Resources[i].ID] = int32(i)
+	for i := len(s.Tasks) - 1; i >= 0; i-- { // from behind, so that the lists have the order of the snapshot
+		put(int32(scopes+i), s.Tasks[i].Parent, s.Tasks[i].ID)
 	}
-	for i := range s.Sites {
-		ix.sites[s.Sites[i].ID] = int32(i)
-	}
-	for i := range s.Tasks {
-		ix.tasks[s.Tasks[i].ID] = int32(i)
-	}
-	// From behind, so that the lists are in the order of the snapshot.
-	for i := len(s.Tasks) - 1; i >= 0; i-- {
-		link(ix.firstTask, ix.nextTask, ix.parent(s.Tasks[i].Parent, s.Tasks[i].ID), i)
-	}
-	for i := len(s.Scopes) - 1; i >= 0; i-- {
-		link(ix.firstScope, ix.nextScope, ix.parent(s.Scopes[i].above(), s.Scopes[i].ID), i)
+	for i := scopes - 1; i >= 0; i-- {
+		put(int32(i), s.Scopes[i].above(), s.Scopes[i].ID)
 	}
 	return ix
 }
 
-func link(first map[uint64]int32, next []int32, parent uint64, i int) {
-	if n, ok := first[parent]; ok {
-		next[i] = n
-	} else {
-		next[i] = -1
+func (ix *index) top() int32 { return int32(len(ix.up) - 1) }
+
+// node returns the node of a task or scope, or -1.
+func (ix *index) node(id uint64) int32 {
+	if i, ok := ix.scopes.get(id); ok {
+		return i
 	}
-	first[parent] = int32(i)
+	if i, ok := ix.tasks.get(id); ok {
+		return int32(ix.scopes.n) + i
+	}
+	return -1
 }
 
-// parent returns the id under which the record with id is shown: 0 if its parent is not in the snapshot.
-func (ix *index) parent(parent, id uint64) uint64 {
-	if parent == id {
-		return 0
+// positions is a hash table from ids to positions, with open addressing: a fraction of the time and memory of a map, which a snapshot
+// of a million tasks notices.
+type positions struct {
+	n     int // records
+	slots []slot
+}
+
+type slot struct {
+	id uint64
+	at int32 // position + 1; 0 if the slot is free
+}
+
+func newPositions(n int, id func(i int) uint64) positions {
+	size := 1
+	for size <= n+n/2 {
+		size *= 2
 	}
-	if _, ok := ix.tasks[parent]; ok {
-		return parent
+	p := positions{n: n, slots: make([]slot, size)}
+	for i := range n {
+		at := p.find(id(i))
+		p.slots[at] = slot{id(i), int32(i + 1)} // of two with one id, the later
 	}
-	if _, ok := ix.scopes[parent]; ok {
-		return parent
+	return p
+}
+
+// find returns the slot of an id, or the free one where it belongs. There is always one that is free: size is more than n.
+func (p *positions) find(id uint64) int {
+	mask := len(p.slots) - 1
+	at := int(scramble(id)) & mask
+	for p.slots[at].at != 0 && p.slots[at].id != id {
+		at = (at + 1) & mask
 	}
-	return 0
+	return at
+}
+
+func (p *positions) get(id uint64) (int32, bool) {
+	at := p.slots[p.find(id)].at
+	return at - 1, at != 0
+}
+
+// scramble spreads x over all 64 bits. It is the end of MurmurHash3.
+func scramble(x uint64) uint64 {
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
 }
 
 // Task returns the task with that id, or nil. It points into s.
 func (s *Snapshot) Task(id uint64) *Task {
-	if i, ok := s.lookup().tasks[id]; ok {
+	if i, ok := s.lookup().tasks.get(id); ok {
 		return &s.Tasks[i]
 	}
 	return nil
@@ -92,7 +123,7 @@ func (s *Snapshot) Task(id uint64) *Task {
 
 // Scope returns the scope with that id, or nil. It points into s.
 func (s *Snapshot) Scope(id uint64) *Scope {
-	if i, ok := s.lookup().scopes[id]; ok {
+	if i, ok := s.lookup().scopes.get(id); ok {
 		return &s.Scopes[i]
 	}
 	return nil
@@ -100,7 +131,7 @@ func (s *Snapshot) Scope(id uint64) *Scope {
 
 // Resource returns the resource with that id, or nil. It points into s.
 func (s *Snapshot) Resource(id uint64) *Resource {
-	if i, ok := s.lookup().resources[id]; ok {
+	if i, ok := s.lookup().resources.get(id); ok {
 		return &s.Resources[i]
 	}
 	return nil
@@ -108,7 +139,7 @@ func (s *Snapshot) Resource(id uint64) *Resource {
 
 // Site returns the site with that id, or nil. It points into s.
 func (s *Snapshot) Site(id uint64) *Site {
-	if i, ok := s.lookup().sites[id]; ok {
+	if i, ok := s.lookup().sites.get(id); ok {
 		return &s.Sites[i]
 	}
 	return nil
@@ -151,14 +182,18 @@ func (s *Snapshot) Path(id uint64) string {
 // Children(0) returns the roots: what has no parent, or one that has ended meanwhile.
 func (s *Snapshot) Children(id uint64) (scopes []*Scope, tasks []*Task) {
 	ix := s.lookup()
-	if i, ok := ix.firstScope[id]; ok {
-		for ; i >= 0; i = ix.nextScope[i] {
-			scopes = append(scopes, &s.Scopes[i])
-		}
+	node := ix.node(id)
+	if id == 0 {
+		node = ix.top()
 	}
-	if i, ok := ix.firstTask[id]; ok {
-		for ; i >= 0; i = ix.nextTask[i] {
+	if node < 0 {
+		return nil, nil
+	}
+	for c := ix.first[node]; c >= 0; c = ix.next[c] {
+		if i := int(c) - len(s.Scopes); i >= 0 {
 			tasks = append(tasks, &s.Tasks[i])
+		} else {
+			scopes = append(scopes, &s.Scopes[c])
 		}
 	}
 	return scopes, tasks

@@ -210,7 +210,7 @@ func (s *Snapshot) choose(q *Query) []int32 {
 	for i := range s.Tasks {
 		t := &s.Tasks[i]
 		switch {
-		case q.Scope != 0 && !inside[int32(i)]:
+		case q.Scope != 0 && !inside[i]:
 		case len(q.State) > 0 && !slices.Contains(q.State, t.State) && (t.Cancel == nil || !slices.Contains(q.State, stateCancelling)):
 		case q.Site != "" && !sites[t.Site]:
 		case q.Kind != "" && !s.waitsOnKind(t, q.Kind):
@@ -223,32 +223,29 @@ func (s *Snapshot) choose(q *Query) []int32 {
 	return list
 }
 
-// inside returns the tasks in or below a task or scope; nil for 0.
-func (s *Snapshot) inside(root uint64) map[int32]bool {
+// inside says of each task whether it is a task with that id, or in or below one, or a scope; nil for 0.
+func (s *Snapshot) inside(root uint64) []bool {
 	if root == 0 {
 		return nil
 	}
 	ix := s.lookup()
-	found := make(map[int32]bool)
-	if i, ok := ix.tasks[root]; ok {
-		found[i] = true
+	found, seen := make([]bool, len(s.Tasks)), make([]bool, len(ix.up))
+	var todo []int32
+	if n := ix.node(root); n >= 0 {
+		todo = append(todo, n)
 	}
-	todo, seen := []uint64{root}, map[uint64]bool{root: true}
 	for len(todo) > 0 {
-		id := todo[len(todo)-1]
+		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		scopes, tasks := s.Children(id)
-		for _, sc := range scopes {
-			if !seen[sc.ID] {
-				seen[sc.ID] = true
-				todo = append(todo, sc.ID)
-			}
+		if seen[n] { // a file may lead in a circle
+			continue
 		}
-		for _, t := range tasks {
-			if !seen[t.ID] {
-				seen[t.ID], found[ix.tasks[t.ID]] = true, true
-				todo = append(todo, t.ID)
-			}
+		seen[n] = true
+		if i := int(n) - len(s.Scopes); i >= 0 {
+			found[i] = true
+		}
+		for c := ix.first[n]; c >= 0; c = ix.next[c] {
+			todo = append(todo, c)
 		}
 	}
 	return found

@@ -74,9 +74,9 @@ func (s *Snapshot) Tree(o TreeOptions) (*Tree, error) {
 	t := &Tree{At: s.moment()}
 	var roots []int32
 	if o.Root != 0 {
-		roots = []int32{p.node(o.Root)}
+		roots = []int32{p.ix.node(o.Root)}
 	} else {
-		roots = p.children(p.top())
+		roots = p.children(p.ix.top())
 	}
 	for _, r := range roots {
 		t.Tasks += int(p.size[r])
@@ -85,37 +85,23 @@ func (s *Snapshot) Tree(o TreeOptions) (*Tree, error) {
 	return t, nil
 }
 
-// plan is what is known of all nodes before any is shown. A node is a number: first the scopes, then the tasks, then the top of all.
+// plan is what is known of all nodes before any is shown; see index for what a node is.
 // It is made without recursion, for a tree may be as deep as a program likes.
 type plan struct {
-	s           *Snapshot
-	first, next []int32  // child of a node, and the next child of the same node; or -1
-	size        []int32  // tasks
-	shape       []uint64 // equal for equal subtrees; nil if nobody folds
+	s     *Snapshot
+	ix    *index
+	size  []int32  // tasks
+	shape []uint64 // equal for equal subtrees; nil if nobody folds
 }
 
 func newPlan(s *Snapshot, fold bool) *plan {
-	scopes, n := len(s.Scopes), len(s.Scopes)+len(s.Tasks)+1
-	p := &plan{s: s, first: fill(n), next: fill(n), size: make([]int32, n)}
-	up := fill(n)
-	put := func(node int32, parent, id uint64) {
-		up[node] = p.top()
-		if parent = s.lookup().parent(parent, id); parent != 0 {
-			up[node] = p.node(parent)
-		}
-		p.next[node], p.first[up[node]] = p.first[up[node]], node
-	}
-	for i := len(s.Tasks) - 1; i >= 0; i-- { // from behind, so that the lists have the order of the snapshot
-		put(int32(scopes+i), s.Tasks[i].Parent, s.Tasks[i].ID)
-	}
-	for i := scopes - 1; i >= 0; i-- {
-		put(int32(i), s.Scopes[i].above(), s.Scopes[i].ID)
-	}
-
+	ix := s.lookup()
+	n := len(ix.up)
+	p := &plan{s: s, ix: ix, size: make([]int32, n)}
 	order := make([]int32, 1, n) // parents before their children
-	order[0] = p.top()
+	order[0] = ix.top()
 	for i := 0; i < len(order); i++ {
-		for c := p.first[order[i]]; c >= 0; c = p.next[c] {
+		for c := ix.first[order[i]]; c >= 0; c = ix.next[c] {
 			order = append(order, c)
 		}
 	}
@@ -123,19 +109,16 @@ func newPlan(s *Snapshot, fold bool) *plan {
 		p.shape = make([]uint64, n)
 	}
 	h := hasher{s: s, seed: maphash.MakeSeed()}
-	for _, node := range slices.Backward(order) {
+	for _, node := range slices.Backward(order[1:]) {
 		t := p.task(node)
 		if t != nil {
 			p.size[node]++
 		}
-		if up[node] < 0 {
-			continue // the top
-		}
-		p.size[up[node]] += p.size[node]
+		up := ix.up[node]
+		p.size[up] += p.size[node]
 		if fold { // up to here, shape is the sum of the shapes below: that does not depend on their order
-			looks := h.looks(t, node)
-			p.shape[node] = scramble(looks ^ scramble(p.shape[node]+1))
-			p.shape[up[node]] += p.shape[node]
+			p.shape[node] = scramble(h.looks(t, node) ^ scramble(p.shape[node]+1))
+			p.shape[up] += p.shape[node]
 		}
 	}
 	return p
@@ -149,20 +132,9 @@ func (sc *Scope) above() uint64 {
 	return sc.Owner
 }
 
-func (p *plan) top() int32 { return int32(len(p.first) - 1) }
-
-// node returns the node of a task or scope that is there.
-func (p *plan) node(id uint64) int32 {
-	ix := p.s.lookup()
-	if i, ok := ix.tasks[id]; ok {
-		return int32(len(p.s.Scopes)) + i
-	}
-	return ix.scopes[id]
-}
-
 // task returns the task of a node; nil for scopes and the top.
 func (p *plan) task(node int32) *Task {
-	if i := int(node) - len(p.s.Scopes); i >= 0 && node != p.top() {
+	if i := int(node) - len(p.s.Scopes); i >= 0 && node != p.ix.top() {
 		return &p.s.Tasks[i]
 	}
 	return nil
@@ -170,22 +142,13 @@ func (p *plan) task(node int32) *Task {
 
 func (p *plan) children(node int32) []int32 {
 	var list []int32
-	for c := p.first[node]; c >= 0; c = p.next[c] {
+	for c := p.ix.first[node]; c >= 0; c = p.ix.next[c] {
 		list = append(list, c)
 	}
 	return list
 }
 
-// scramble spreads x over all 64 bits, so that sums of such numbers tell sets apart. It is the end of MurmurHash3.
-func scramble(x uint64) uint64 {
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	x *= 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
-}
-
-// hasher puts into a number what makes two nodes look alike.
+// hasher puts into a number what makes two nodes look alike. Sums of such numbers, scrambled, tell sets of nodes apart.
 type hasher struct {
 	s    *Snapshot
 	seed maphash.Seed
@@ -258,7 +221,7 @@ func (p *plan) show(t *Tree, roots []int32, o TreeOptions) {
 			shown := make([]*TreeNode, len(list))
 			for i, one := range list {
 				shown[i] = one.show
-				if p.first[one.node] < 0 {
+				if p.ix.first[one.node] < 0 {
 					continue
 				}
 				if depth < o.Depth {

@@ -60,11 +60,11 @@ const (
 // It returns nil if s has no such task. Where several could be to blame, it follows the one that would have to go on first,
 // and for tasks that are in a deadlock, that.
 func (s *Snapshot) Why(task uint64) *Why {
-	t := s.Task(task)
-	if t == nil {
+	i, ok := s.lookup().tasks.get(task)
+	if !ok {
 		return nil
 	}
-	c := reduce(s, false).chain(s.lookup().tasks[task])
+	c := reduce(s, false).chain(i)
 	return &Why{At: s.moment(), Task: task, Path: s.Path(task), Chains: []Chain{c}, Text: c.Text}
 }
 
@@ -236,10 +236,9 @@ func (v *reduction) pick(i int32, among []int32, all bool) (int32, string) {
 // membersOf returns the members of a scope, or those with a slot of it.
 func (v *reduction) membersOf(sc int32, slot bool) []int32 {
 	var list []int32
-	_, tasks := v.s.Children(v.s.Scopes[sc].ID)
-	for _, t := range tasks {
-		if t.Slot || !slot {
-			list = append(list, v.ix.tasks[t.ID])
+	for c := v.ix.first[sc]; c >= 0; c = v.ix.next[c] {
+		if i := c - int32(len(v.s.Scopes)); i >= 0 && (v.s.Tasks[i].Slot || !slot) {
+			list = append(list, i)
 		}
 	}
 	return list
@@ -249,7 +248,7 @@ func (v *reduction) membersOf(sc int32, slot bool) []int32 {
 func (v *reduction) holding(ri int32, serves place) []int32 {
 	var list []int32
 	for _, h := range v.s.Resources[ri].Holders {
-		i, ok := v.ix.tasks[h.Task]
+		i, ok := v.ix.tasks.get(h.Task)
 		if ok && !h.Ended && slices.ContainsFunc(v.holds[i], func(a heldAt) bool { return a.res == ri && a.user == serves }) {
 			list = append(list, i)
 		}
