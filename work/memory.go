@@ -439,7 +439,6 @@ func (m *Memory[T]) Drain(ctx context.Context, by time.Time) error {
 	}
 	m.stage, m.by, m.over = draining, by, false
 	m.ringAll(&m.entering)
-	m.ringAll(&m.receiving) // their timers do not know of by
 	for {
 		now := braid.Time(ctx)
 		m.advance(now)

@@ -183,6 +183,30 @@ var endCases = []testCase{
 		_, err := engine.Receive(e.ctx, e.ticks(10))
 		e.wantErr(err, braid.ErrShutdown)
 	}},
+	{"Drain that is cancelled goes on: at its time, delivery ends", []Feature{Drains}, func(e env) {
+		engine := e.engine(Settings{})
+		e.put(engine, "a")
+		d := e.receive(engine)
+		start := braid.Time(e.ctx)
+		e.must(braid.Run(e.ctx, func(ctx context.Context, g *braid.Group) error {
+			in := e
+			in.ctx = ctx
+			g.Go(func(ctx context.Context) error {
+				_, err := engine.Receive(ctx, e.ticks(10))
+				in.wantErr(err, braid.ErrShutdown)
+				if took := braid.Time(ctx).Sub(start); took < e.ticks(5) || took > e.ticks(8) {
+					e.Errorf("delivery ended after %v", took)
+				}
+				return nil
+			})
+			in.sleep(1)
+			in.wantErr(in.within(1, func(ctx context.Context) error { return engine.Drain(ctx, start.Add(e.ticks(5))) }), braid.ErrTimeout)
+			_, err := engine.Enqueue(ctx, work.Job[Payload]{})
+			in.wantErr(err, braid.ErrShutdown)
+			return nil
+		}))
+		e.ack(engine, d)
+	}},
 	{"Drain with a time that has passed delivers nothing more and waits for what is in hand", nil, func(e env) {
 		engine := e.engine(Settings{})
 		e.put(engine, "a", "b")
