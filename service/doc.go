@@ -36,7 +36,7 @@
 // # Time
 //
 // Time passes on the clock of the scheduler that Run's ctx runs on: goroutines, a bubble of testing/synctest, the event loop, the simulator.
-// [HTTP] and Config.Signals are of the operating system, and of goroutines.
+// [HTTP] and signals are of the operating system, and not for the simulator.
 //
 // # What it does not do
 //

@@ -92,10 +92,10 @@ func (e *ComponentError) Unwrap() error { return e.Err }
 func (e *ComponentError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "component %s", e.Component)
-	switch {
-	case e.Phase == InRun:
+	switch e.Phase {
+	case InRun:
 		b.WriteString(" failed: ")
-	case e.Phase == InStop:
+	case InStop:
 		b.WriteString(" did not stop: ")
 	default:
 		b.WriteString(" did not start: ")
@@ -134,9 +134,9 @@ func (e *RestartError) Error() string {
 	return s
 }
 
-// real returns err unless it says no more than that a call has been cancelled:
+// genuine returns err unless it says no more than that a call has been cancelled:
 // a scope in which something failed returns a *braid.GroupError, and one that was cancelled the bare cause.
-func real(err error) error {
+func genuine(err error) error {
 	if _, ok := errors.AsType[*braid.GroupError](err); ok {
 		return err
 	}

@@ -47,7 +47,7 @@ func (s *Service) Ready() error {
 			e.Reasons = append(e.Reasons, m.Name+" is "+m.state.String())
 			continue
 		}
-		if m.state == Running && m.life.work != nil && m.life.work.ended && (real(m.life.work.err) != nil || m.Restart == Always) {
+		if m.state == Running && m.life.work != nil && m.life.work.ended && (genuine(m.life.work.err) != nil || m.Restart == Always) {
 			e.Reasons = append(e.Reasons, m.Name+" has ended")
 			continue
 		}

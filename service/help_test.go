@@ -3,7 +3,6 @@ package service_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -83,7 +82,7 @@ func fail(context.Context) error { return errDown }
 // quiet is a config that logs to nobody.
 func quiet(c service.Config) service.Config {
 	if c.Log == nil {
-		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Name == "" {
 		c.Name = "shop"

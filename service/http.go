@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log"
 	"log/slog"
 	"net"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/internal/sched"
 )
 
 // What an [HTTPConfig] sets of an http.Server, which has no limits by itself.
@@ -47,7 +47,8 @@ type HTTPConfig struct {
 	// Routes, instead of Handler and Always, makes the handler when the server starts: for one that makes its requests tasks by itself.
 	Routes func(HTTPScope) http.Handler
 
-	// Configure, if not nil, may change the server before it serves: limits, TLS. Its Handler and BaseContext are set already.
+	// Configure, if not nil, may change the server before it serves: limits, for example. Its Handler and BaseContext are set already.
+	// With a TLSConfig, which must hold the certificates, it serves TLS.
 	Configure func(*http.Server)
 
 	// OnListen, if not nil, hears of the address when the server listens, before it serves.
@@ -91,7 +92,7 @@ func (c *HTTPConfig) check() string {
 // Connections on which nothing is under way get no more than a second. When the StopTimeout is over, the requests are cancelled, and have the last moment
 // to tell their clients.
 //
-// HTTP panics if c makes no sense. It is for goroutines, the default scheduler: on the event loop use loop.Listen.
+// HTTP panics if c makes no sense. The connections are those of net/http, each with its goroutine. On the event loop the requests are tasks of the loop.
 func HTTP(c HTTPConfig) Component {
 	if wrong := c.check(); wrong != "" {
 		panic("service: " + wrong)
@@ -147,6 +148,7 @@ func (h *httpServer) close(context.Context) error {
 // when the last has been answered; the outer one answers meanwhile those who ask for more.
 func (h *httpServer) run(ctx context.Context) error {
 	l := lifeOf(ctx)
+	lim := braid.NewLimiter(h.cfg.Name, 2) // to serve and to shut down
 	var failed error
 	err := braid.Run(context.WithoutCancel(ctx), func(serving context.Context, always *braid.Group) error {
 		var stopping braid.Event
@@ -161,11 +163,14 @@ func (h *httpServer) run(ctx context.Context) error {
 			if h.cfg.Configure != nil {
 				h.cfg.Configure(srv)
 			}
-			accept := always.Go(func(context.Context) error {
+			accept := always.Go(func(ctx context.Context) error {
 				// A failure is kept, not returned: it would cancel the requests, and there is no need for that.
-				if err := srv.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
-					failed = err
-				}
+				failed = blocking(ctx, lim, func(outside context.Context) error {
+					if sched.From(ctx) != nil { // whose tasks the goroutines of net/http are not
+						srv.BaseContext = func(net.Listener) context.Context { return outside }
+					}
+					return serve(srv, h.listener)
+				})
 				return nil
 			}, braid.Name(accepting))
 			h.serving.Set()
@@ -175,9 +180,28 @@ func (h *httpServer) run(ctx context.Context) error {
 			return nil
 		})
 		forget()
-		return errors.Join(err, shut(serving, srv, l))
+		return errors.Join(err, blocking(serving, lim, func(context.Context) error { return shut(serving, srv, l) }))
 	})
 	return errors.Join(err, failed)
+}
+
+// serve accepts connections until the server is shut down.
+func serve(srv *http.Server, listener net.Listener) (err error) {
+	if srv.TLSConfig != nil {
+		err = srv.ServeTLS(listener, "", "")
+	} else {
+		err = srv.Serve(listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// blocking calls fn, which blocks its goroutine. Its ctx has no task.
+func blocking(ctx context.Context, lim *braid.Limiter, fn func(context.Context) error) error {
+	_, err := braid.Offload(ctx, lim, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+	return err
 }
 
 // shut closes the listener and the connections. Connections on which nothing is under way, which Shutdown would give up to 5 s to begin something,
@@ -186,7 +210,7 @@ func shut(ctx context.Context, srv *http.Server, l *lived) error {
 	limit := leaving
 	left, killed := l.left(ctx)
 	if l != nil && killed {
-		left = l.run.cfg.LastMoment
+		left = l.run.cfg.LastMoment / 2
 	}
 	limit = min(limit, left/2)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
@@ -287,5 +311,5 @@ func URL(addr net.Addr) string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return fmt.Sprintf("http://%s", net.JoinHostPort(host, port))
+	return "http://" + net.JoinHostPort(host, port)
 }

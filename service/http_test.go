@@ -14,6 +14,7 @@ import (
 
 	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/braidtest"
+	"github.com/braid-go/braid/loop"
 	"github.com/braid-go/braid/service"
 )
 
@@ -229,7 +230,7 @@ func TestHTTPClientGone(t *testing.T) {
 	})
 }
 
-// A listener that fails fails the component, after the requests have been answered.
+// The failure of its listener is one of the component, after the requests have been answered.
 func TestHTTPListenerFails(t *testing.T) {
 	web(t, service.HTTPConfig{Handler: routes()}, nil, func(t *testing.T, _ *service.Service, m *memory, end func() error) {
 		slow := m.dial(t).get("/slow")
@@ -270,6 +271,54 @@ func TestHTTPListens(t *testing.T) {
 	equal(t, "body", string(body), "shop/http/GET /hello/{name} Ada")
 	cancel()
 	must(t, <-result)
+}
+
+// On the event loop, requests are tasks of the loop.
+func TestHTTPOnTheLoop(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	must(t, loop.Run(t.Context(), func(ctx context.Context, _ *braid.Group) error {
+		var inLoop bool
+		addrs := make(chan net.Addr, 1)
+		s := newService(service.Config{})
+		s.Add(service.HTTP(service.HTTPConfig{Addr: "127.0.0.1:0", Log: slogTo(&diary{}), OnListen: func(a net.Addr) { addrs <- a },
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inLoop = true // no lock is needed
+				io.WriteString(w, braid.Current(r.Context()).Path())
+			}),
+		}), service.Component{Name: "client", Run: func(ctx context.Context) error {
+			defer s.Stop(nil)
+			lim := braid.NewLimiter("client", 1)
+			body, err := braid.Offload(ctx, lim, func(context.Context) (string, error) {
+				resp, err := http.Get("http://" + (<-addrs).String())
+				if err != nil {
+					return "", err
+				}
+				defer resp.Body.Close()
+				defer http.DefaultClient.CloseIdleConnections()
+				body, err := io.ReadAll(resp.Body)
+				return string(body), err
+			})
+			if err != nil {
+				return err
+			}
+			contains(t, body, "shop/http/request")
+			equal(t, "it has run in the loop", inLoop, true)
+			return err
+		}})
+		return s.Run(ctx)
+	}))
+}
+
+// A service without a name has one in paths, unless it is in a task.
+func TestNoName(t *testing.T) {
+	t.Parallel()
+	paths := make(chan string, 1)
+	s := service.New(service.Config{Log: slogTo(&diary{})})
+	s.Add(service.Component{Name: "a", Run: func(ctx context.Context) error { paths <- braid.Current(ctx).Path(); return nil }})
+	must(t, s.Run(t.Context()))
+	equal(t, "path", <-paths, "service/a")
+	must(t, braid.Run(t.Context(), func(ctx context.Context, _ *braid.Group) error { return s.Run(ctx) }, braid.Name("main")))
+	equal(t, "path", <-paths, "main/a")
 }
 
 // A server with a listener that was given can be started only once, and says so.

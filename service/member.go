@@ -139,7 +139,7 @@ func (r *run) stopOne(m *member, cause error) (errs []error, ended bool) {
 	r.mu.Lock()
 	for _, c := range l.calls {
 		starting := c.name == m.Name+"/start"
-		if err := real(c.err); err != nil && !l.told && (starting || c == l.work) {
+		if err := genuine(c.err); err != nil && !l.told && (starting || c == l.work) {
 			phase := InRun
 			if starting {
 				phase = InStart
@@ -198,7 +198,7 @@ func (r *run) ends(l *life) (over, release bool) {
 func (r *run) failure(c *call) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return real(c.err)
+	return genuine(c.err)
 }
 
 func earlier(a, b time.Time) time.Time {

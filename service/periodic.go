@@ -77,29 +77,29 @@ func Periodic(c PeriodicConfig) Component {
 
 func (c *PeriodicConfig) run(ctx context.Context) error {
 	begin := braid.Time(ctx)
-	n := time.Duration(1) // the number of the period that is next
+	next := begin.Add(c.Every)
 	if c.AtOnce {
 		if err := c.once(ctx); err != nil {
 			return err
 		}
-		n = c.following(ctx, begin, 0)
+		next = c.following(ctx, begin, begin)
 	}
 	for {
-		at := begin.Add(n * c.Every)
 		late := time.Duration(min(max(c.Rand(), 0), 1) * c.Jitter * float64(c.Every))
-		if err := braid.Sleep(ctx, at.Add(late).Sub(braid.Time(ctx))); err != nil {
+		if err := braid.Sleep(ctx, next.Add(late).Sub(braid.Time(ctx))); err != nil {
 			return err
 		}
 		if err := c.once(ctx); err != nil {
 			return err
 		}
-		n = c.following(ctx, begin, n)
+		next = c.following(ctx, begin, next)
 	}
 }
 
-// following returns the number of the period after n, without those that have begun.
-func (c *PeriodicConfig) following(ctx context.Context, begin time.Time, n time.Duration) time.Duration {
-	return max(n, braid.Time(ctx).Sub(begin)/c.Every) + 1
+// following returns when the period begins that follows the one of last, without those that have begun meanwhile.
+func (c *PeriodicConfig) following(ctx context.Context, begin, last time.Time) time.Time {
+	passed := braid.Time(ctx).Sub(begin).Truncate(c.Every)
+	return later(last, begin.Add(passed)).Add(c.Every)
 }
 
 // once is one run. It returns an error if it was the last one.

@@ -99,8 +99,8 @@ var restartCases = []testCase{
 	{"the wait doubles up to a limit, with jitter, and begins anew after a good while", func(t *testing.T, ctx context.Context) {
 		for name, c := range map[string]struct {
 			rand func() float64
-			part time.Duration // of the whole wait
-		}{"most": {most, 2}, "least": {least, 1}} {
+			part int // of the whole wait: half or all
+		}{"most": {most, 1}, "least": {least, 2}} {
 			var starts []time.Time
 			runs := 0
 			s := newService(service.Config{
@@ -119,10 +119,9 @@ var restartCases = []testCase{
 			want := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, time.Minute + time.Second}
 			for i, w := range want {
 				if i == 4 {
-					w -= time.Second
-					w += time.Second * c.part / 2
+					w -= time.Second / time.Duration(c.part) * time.Duration(c.part-1)
 				} else {
-					w = w * c.part / 2
+					w /= time.Duration(c.part)
 				}
 				equal(t, name+": wait", starts[i+1].Sub(starts[i]), w)
 			}

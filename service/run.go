@@ -287,7 +287,7 @@ func (r *run) lost() *member {
 
 func (r *run) lostLocked() *member {
 	for _, m := range r.members {
-		if m.state == Running && m.Restart == Never && m.life.work != nil && m.life.work.ended && real(m.life.work.err) != nil {
+		if m.state == Running && m.Restart == Never && m.life.work != nil && m.life.work.ended && genuine(m.life.work.err) != nil {
 			return m
 		}
 	}

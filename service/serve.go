@@ -11,7 +11,7 @@ import (
 //	service.Component{Name: "grpc", Run: service.Serve(func() error { return srv.Serve(listener) }, stop)}
 //
 // serve is called at once, as a task "serve", in a way that may block its goroutine. If it returns by itself, so does the Run, with its error.
-// When the component is told to stop, shutdown is called in a [Shield], so its ctx ends when the component's time is over;
+// When the component is told to stop, shutdown is called by the component's own task, in a [Shield], so its ctx ends when the component's time is over;
 // what serve returns then is the answer to that, and dropped. The Run ends when both have returned.
 //
 // Serve panics if one of them is nil.
@@ -20,16 +20,13 @@ func Serve(serve func() error, shutdown func(context.Context) error) func(contex
 		panic("service: Serve needs two functions, serve and shutdown; one of those given is nil")
 	}
 	return func(ctx context.Context) error {
-		blocking := braid.NewLimiter("serve", 1)
+		lim := braid.NewLimiter("serve", 1)
 		return braid.Run(context.WithoutCancel(ctx), func(_ context.Context, g *braid.Group) error {
 			var served error
 			told := false
 			task := g.Go(func(ctx context.Context) error {
-				_, err := braid.Offload(ctx, blocking, func(context.Context) (struct{}, error) {
-					served = serve()
-					return struct{}{}, nil
-				})
-				return err
+				served = blocking(ctx, lim, func(context.Context) error { return serve() }) // kept, for it may be no failure
+				return nil
 			}, braid.Name("serve"))
 			if task.Wait(ctx) != nil && ctx.Err() != nil {
 				told = true

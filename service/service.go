@@ -92,6 +92,9 @@ func (s *Service) run(ctx context.Context, name string) error {
 	defer s.end(r)
 	defer s.listen()()
 
+	if name == "" && braid.Current(ctx) == nil {
+		name = "service" // or the path would begin with the name of a function
+	}
 	var opts []braid.RunOption
 	if name != "" {
 		opts = append(opts, braid.Name(name))

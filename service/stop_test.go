@@ -25,7 +25,7 @@ var stopCases = []testCase{
 		first := d.part("a")
 		first.Run = func(ctx context.Context) error {
 			begin := braid.Time(ctx)
-			equal(t, "cause", untilDone(ctx), error(gone))
+			equal(t, "cause", untilDone(ctx), gone)
 			equal(t, "time of the cancel", braid.Time(ctx).Sub(begin), 6*time.Second)
 			return context.Cause(ctx)
 		}
