@@ -33,16 +33,15 @@ func New[K comparable, V any](g *braid.Group, load func(context.Context, K) (V, 
 // If ctx is done already, Get returns its cause, even if the value is there. If ctx ends while Get waits, it returns the cause.
 // The load is cancelled if nobody else waits for it.
 func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
-	e, found := c.lookup(ctx, key)
-	if found == fresh {
+	if e := c.hit(ctx, key); e != nil {
 		return e.value, e.err
 	}
-	return c.getSlowly(ctx, key, e, found)
+	return c.getSlowly(ctx, key)
 }
 
 // getSlowly is apart from Get, so that a hit does not pay for the function that it makes.
-func (c *Cache[K, V]) getSlowly(ctx context.Context, key K, e *entry[V], found found) (V, error) {
-	return c.resolve(ctx, key, e, found, func(ctx context.Context) (V, error) { return c.load(ctx, key) })
+func (c *Cache[K, V]) getSlowly(ctx context.Context, key K) (V, error) {
+	return c.resolve(ctx, key, func(ctx context.Context) (V, error) { return c.load(ctx, key) })
 }
 
 // Memo is a TTL cache around a function of any argument, from which a key is made. Make one with [NewMemo]. Its methods other
@@ -81,13 +80,12 @@ func (m *Memo[A, K, V]) Key(arg A) K { return m.key(arg) }
 // As with Cache.Get.
 func (m *Memo[A, K, V]) Get(ctx context.Context, arg A) (V, error) {
 	key := m.key(arg)
-	e, found := m.lookup(ctx, key)
-	if found == fresh {
+	if e := m.hit(ctx, key); e != nil {
 		return e.value, e.err
 	}
-	return m.getSlowly(ctx, arg, key, e, found)
+	return m.getSlowly(ctx, arg, key)
 }
 
-func (m *Memo[A, K, V]) getSlowly(ctx context.Context, arg A, key K, e *entry[V], found found) (V, error) {
-	return m.resolve(ctx, key, e, found, func(ctx context.Context) (V, error) { return m.load(ctx, arg) })
+func (m *Memo[A, K, V]) getSlowly(ctx context.Context, arg A, key K) (V, error) {
+	return m.resolve(ctx, key, func(ctx context.Context) (V, error) { return m.load(ctx, arg) })
 }

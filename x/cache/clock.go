@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/braid-go/braid"
@@ -18,19 +19,28 @@ const never = math.MaxInt64
 type clock struct {
 	base  time.Time
 	start int64
+
+	// virtual says that somebody has written to the cache whose scheduler has a clock of its own. Until then a hit need not ask which
+	// scheduler it runs on, which would take as long as the search for its key.
+	virtual atomic.Bool
 }
 
-func newClock() clock {
-	now := time.Now()
-	return clock{base: now, start: now.UnixNano()}
+func (c *clock) open() {
+	c.base = time.Now()
+	c.start = c.base.UnixNano()
 }
 
-func (c clock) now(ctx context.Context) int64 {
+// now returns the time.
+func (c *clock) now(ctx context.Context) int64 {
 	if sched.From(ctx) == nil {
-		return c.start + int64(time.Since(c.base))
+		return c.real()
 	}
+	c.virtual.Store(true)
 	return braid.Time(ctx).UnixNano()
 }
+
+// real returns the time on goroutines.
+func (c *clock) real() int64 { return c.start + int64(time.Since(c.base)) }
 
 // after returns now + d, or never.
 func after(now int64, d time.Duration) int64 {

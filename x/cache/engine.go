@@ -43,7 +43,7 @@ func (c *engine[K, V]) open(what string, g *braid.Group, config Config[K, V]) {
 		panic(fmt.Sprintf("cache: %s %s: %s", what, config.Name, wrong))
 	}
 	c.config = config
-	c.clock = newClock()
+	c.clock.open()
 	c.portal = braid.NewPortal(g)
 	c.rand = config.Rand
 	if c.rand == nil {
@@ -69,52 +69,44 @@ func (c *engine[K, V]) open(what string, g *braid.Group, config Config[K, V]) {
 // Name returns the name given in the config.
 func (c *engine[K, V]) Name() string { return c.config.Name }
 
-// found is how a Get finds its key.
-type found int
-
-const (
-	missing   found = iota
-	fresh           // there is an answer
-	due             // there is one, and somebody should reload it
-	cancelled       // it was not looked for, because ctx is done
-)
-
-// lookup is all that a hit takes.
-func (c *engine[K, V]) lookup(ctx context.Context, key K) (*entry[V], found) {
+// hit returns the entry of key if it is all that a Get needs: fresh, and not due to be reloaded. The rest is left to resolve.
+func (c *engine[K, V]) hit(ctx context.Context, key K) *entry[V] {
 	if ctx.Err() != nil {
-		return nil, cancelled
+		return nil
 	}
 	e := c.store.get(key)
 	if e == nil {
-		return nil, missing
+		return nil
 	}
-	now := c.clock.now(ctx)
-	switch {
-	case now >= e.freshUntil:
-		return nil, missing
-	case now >= e.reloadAt.Load():
-		return e, due
+	var now int64
+	if c.clock.virtual.Load() {
+		now = c.clock.now(ctx)
+	} else {
+		now = c.clock.real()
 	}
-	c.counts.hit(e.stale, now)
-	return e, fresh
+	if now >= e.due.Load() {
+		return nil
+	}
+	c.counts.hit(e.stale)
+	return e
 }
 
-// resolve goes on with a Get that lookup could not settle.
-func (c *engine[K, V]) resolve(ctx context.Context, key K, e *entry[V], found found, load func(context.Context) (V, error)) (V, error) {
-	switch found {
-	case cancelled:
+// resolve goes on with a Get for which there was no hit.
+func (c *engine[K, V]) resolve(ctx context.Context, key K, load func(context.Context) (V, error)) (V, error) {
+	if ctx.Err() != nil {
 		var zero V
 		return zero, context.Cause(ctx)
-	case missing:
-		return c.await(ctx, key, load)
-	default:
-		now := c.clock.now(ctx)
-		if e.claim(now) {
-			c.refresh(key, e, load)
-		}
-		c.counts.hit(e.stale, now)
-		return e.value, e.err
 	}
+	now := c.clock.now(ctx)
+	e := c.store.peek(key)
+	if e == nil || now >= e.freshUntil {
+		return c.await(ctx, key, load)
+	}
+	if e.claim(now) {
+		c.refresh(key, e, load)
+	}
+	c.counts.hit(e.stale)
+	return e.value, e.err
 }
 
 // Set puts value in for key, as if a load had just brought it.

@@ -15,14 +15,14 @@ type entry[V any] struct {
 	freshUntil int64 // from then on a Get waits for a load
 	keepUntil  int64 // from then on it is gone
 
-	// reloadAt is when the next Get starts a reload. Whoever sets it to never has taken that on.
-	reloadAt atomic.Int64
+	// due is when a Get has to do more than return e: to start a reload, or at freshUntil. Whoever moves it on to freshUntil has taken the reload on.
+	due atomic.Int64
 }
 
 // claim reports whether the caller is to reload e, which is due.
 func (e *entry[V]) claim(now int64) bool {
-	due := e.reloadAt.Load()
-	return now >= due && e.reloadAt.CompareAndSwap(due, never)
+	due := e.due.Load()
+	return now >= due && due < e.freshUntil && e.due.CompareAndSwap(due, e.freshUntil)
 }
 
 // usable reports whether e may stand in for a load that has failed.
@@ -46,9 +46,9 @@ func (c *engine[K, V]) newEntry(key K, value V, now int64) *entry[V] {
 
 func (c *engine[K, V]) valueEntry(key K, value V, fresh, keep int64, ahead time.Duration) *entry[V] {
 	e := &entry[V]{value: value, weight: c.weigh(key, value), freshUntil: fresh, keepUntil: keep}
-	e.reloadAt.Store(never)
+	e.due.Store(fresh)
 	if ahead > 0 && fresh != never {
-		e.reloadAt.Store(fresh - int64(ahead))
+		e.due.Store(fresh - int64(ahead))
 	}
 	return e
 }
@@ -63,7 +63,7 @@ func (c *engine[K, V]) failure(err error, ttl time.Duration, now int64) *entry[V
 
 func (c *engine[K, V]) failureUntil(err error, until int64) *entry[V] {
 	e := &entry[V]{err: err, weight: 1, freshUntil: until, keepUntil: until}
-	e.reloadAt.Store(never)
+	e.due.Store(until)
 	return e
 }
 
@@ -76,13 +76,13 @@ func (c *engine[K, V]) pausing(e *entry[V], now int64) *entry[V] {
 		value: e.value, weight: e.weight, stale: true,
 		freshUntil: min(after(now, c.jittered(c.config.ErrorTTL)), e.keepUntil), keepUntil: e.keepUntil,
 	}
-	p.reloadAt.Store(never)
+	p.due.Store(p.freshUntil)
 	return p
 }
 
 // postpone lets e, which is fresh and could not be refreshed, be refreshed later.
 func (c *engine[K, V]) postpone(e *entry[V], now int64) {
-	e.reloadAt.Store(after(now, max(c.config.ErrorTTL, 0)))
+	e.due.Store(min(after(now, max(c.config.ErrorTTL, 0)), e.freshUntil))
 }
 
 func (c *engine[K, V]) jittered(d time.Duration) time.Duration {

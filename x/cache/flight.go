@@ -68,7 +68,7 @@ func (c *engine[K, V]) await(ctx context.Context, key K, load func(context.Conte
 	c.mu.Lock()
 	if e := c.store.peek(key); e != nil && now < e.freshUntil { // a load has ended in between
 		c.mu.Unlock()
-		c.counts.hit(e.stale, now)
+		c.counts.hit(e.stale)
 		return e.value, e.err
 	}
 	if c.closing {

@@ -420,3 +420,46 @@ func TestStress(t *testing.T) {
 		return nil
 	}, braid.PanicHook(func(*braid.PanicError) {})))
 }
+
+// Whoever asks, and whenever: as long as nothing is written, one load is enough.
+func TestSimOnce(t *testing.T) {
+	sim.Test(t, func(s *sim.T) {
+		loads := 0
+		_ = braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
+			config := config()
+			config.TTL, config.LoadTimeout = cache.Forever, -1
+			c := cache.New(g, func(ctx context.Context, _ int) (int, error) {
+				loads++
+				return 1, nil
+			}, config)
+			for range 3 {
+				g.Go(func(ctx context.Context) error {
+					_, err := c.Get(ctx, 7)
+					return err
+				})
+			}
+			return nil
+		})
+		if loads != 1 {
+			s.Errorf("%d loads", loads)
+		}
+	})
+}
+
+func TestStressOnce(t *testing.T) {
+	t.Parallel()
+	for range 2000 {
+		var s source
+		must(t, braid.Run(t.Context(), func(_ context.Context, g *braid.Group) error {
+			c := cache.New(g, s.load, config())
+			for range 4 {
+				g.Go(func(ctx context.Context) error {
+					_, err := c.Get(ctx, 7)
+					return err
+				})
+			}
+			return nil
+		}))
+		equal(t, "calls", s.calls.Load(), 1)
+	}
+}

@@ -50,7 +50,7 @@ func (c *engine[K, V]) bring(
 		now := c.clock.now(ctx)
 		switch {
 		case e == nil:
-		case now < e.freshUntil && (old == nil || now < e.reloadAt.Load()):
+		case now < e.freshUntil && (old == nil || now < e.due.Load()):
 			l.FromTier = true
 			return outcome[V]{value: e.value, err: e.err, settles: true, keep: e}
 		case e.usable(now) && (!fallback.usable(now) || e.freshUntil > fallback.freshUntil):
