@@ -266,7 +266,7 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 		cycle = g.cycle(d.core)
 	}
 	joins, queues, pool := 0, false, false
-	var words []string
+	words := make([]string, 0, len(cycle))
 	for _, i := range cycle {
 		t := &v.s.Tasks[i]
 		link := Link{Task: t.ID, Path: v.s.Path(t.ID), Op: opSlot, Via: v.s.via(t), Text: v.s.waitPhrase(t)}
@@ -280,6 +280,7 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 			pool = true
 		case atPut, atGet, atWorkDone:
 			queues = true
+		case nowhere, atTask, atPermits:
 		}
 		d.Cycle = append(d.Cycle, link)
 		words = append(words, link.Path+" "+link.Text)

@@ -114,13 +114,13 @@ func (d *drawing) wants(kind string) bool { return slices.Contains(d.o.Of, kind)
 
 // task adds the edges of one task.
 func (d *drawing) task(t *Task) {
-	me := nodeID{"task", t.ID}
+	me := nodeID{ofTask, t.ID}
 	if w := t.Wait; w != nil {
 		switch {
 		case w.Resource != 0 && d.wants(EdgeWait) && d.s.Resource(w.Resource) != nil:
-			d.edge(EdgeWait, me, nodeID{"resource", w.Resource}, waitLabel(w))
+			d.edge(EdgeWait, me, nodeID{ofResource, w.Resource}, waitLabel(w))
 		case w.Task != 0 && d.wants(EdgeAwait) && d.s.Task(w.Task) != nil:
-			d.edge(EdgeAwait, me, nodeID{"task", w.Task}, "")
+			d.edge(EdgeAwait, me, nodeID{ofTask, w.Task}, "")
 		case w.Scope != 0 && w.Op == opJoin && d.wants(EdgeAwait):
 			d.members(me, w.Scope)
 		case w.Scope != 0 && w.Op != opJoin:
@@ -130,14 +130,14 @@ func (d *drawing) task(t *Task) {
 		d.slots(me, t.Parent, "slot")
 	}
 	if t.Owner != 0 && d.wants(EdgeSpawn) && d.s.Task(t.Owner) != nil {
-		d.edge(EdgeSpawn, nodeID{"task", t.Owner}, me, d.s.scopeLabel(t.Parent))
+		d.edge(EdgeSpawn, nodeID{ofTask, t.Owner}, me, d.s.scopeLabel(t.Parent))
 	}
 	if c := t.Cancel; c != nil && c.Scope != 0 && c.Scope != t.ID && d.wants(EdgeCancel) {
 		switch {
 		case d.s.Task(c.Scope) != nil:
-			d.edge(EdgeCancel, nodeID{"task", c.Scope}, me, c.Cause)
+			d.edge(EdgeCancel, nodeID{ofTask, c.Scope}, me, c.Cause)
 		case d.s.Scope(c.Scope) != nil:
-			d.edge(EdgeCancel, nodeID{"scope", c.Scope}, me, c.Cause)
+			d.edge(EdgeCancel, nodeID{ofScope, c.Scope}, me, c.Cause)
 		}
 	}
 }
@@ -147,7 +147,7 @@ func (d *drawing) members(me nodeID, scope uint64) {
 	_, members := d.s.Children(scope)
 	for _, stuckOnes := range []bool{true, false} {
 		for _, m := range members {
-			if d.stuck[m.ID] == stuckOnes && !d.edge(EdgeAwait, me, nodeID{"task", m.ID}, "its own") {
+			if d.stuck[m.ID] == stuckOnes && !d.edge(EdgeAwait, me, nodeID{ofTask, m.ID}, "its own") {
 				return // there is no room for more
 			}
 		}
@@ -174,14 +174,14 @@ func (d *drawing) slots(me nodeID, scope uint64, label string) {
 	if d.s.Scope(scope) == nil || !d.wants(EdgeWait) {
 		return
 	}
-	if !d.edge(EdgeWait, me, nodeID{"scope", scope}, label) || d.slotsDrawn[scope] || !d.wants(EdgeHold) {
+	if !d.edge(EdgeWait, me, nodeID{ofScope, scope}, label) || d.slotsDrawn[scope] || !d.wants(EdgeHold) {
 		return
 	}
 	d.slotsDrawn[scope] = true
 	_, members := d.s.Children(scope)
 	for _, m := range members {
 		if m.Slot {
-			d.edge(EdgeHold, nodeID{"scope", scope}, nodeID{"task", m.ID}, "slot")
+			d.edge(EdgeHold, nodeID{ofScope, scope}, nodeID{ofTask, m.ID}, "slot")
 		}
 	}
 }
@@ -193,7 +193,7 @@ func (d *drawing) resources() {
 	}
 	for i := range d.s.Resources {
 		r := &d.s.Resources[i]
-		node := nodeID{"resource", r.ID}
+		node := nodeID{ofResource, r.ID}
 		if !d.nodes[node] && (d.o.Root != 0 || d.wants(EdgeWait)) && !d.heldInside(r) {
 			continue
 		}
@@ -208,17 +208,17 @@ func (d *drawing) resources() {
 			if h.Maybe {
 				label = strings.TrimSpace(label + " perhaps")
 			}
-			d.edge(EdgeHold, node, nodeID{"task", h.Task}, label)
+			d.edge(EdgeHold, node, nodeID{ofTask, h.Task}, label)
 		}
 		if r.Task != 0 && d.s.Task(r.Task) != nil {
-			d.edge(EdgeHold, node, nodeID{"task", r.Task}, "settles")
+			d.edge(EdgeHold, node, nodeID{ofTask, r.Task}, "settles")
 		}
 	}
 }
 
 // heldInside reports whether a task that is in the graph holds permits of r.
 func (d *drawing) heldInside(r *Resource) bool {
-	return hasPermits(r) && slices.ContainsFunc(r.Holders, func(h Hold) bool { return d.nodes[nodeID{"task", h.Task}] })
+	return hasPermits(r) && slices.ContainsFunc(r.Holders, func(h Hold) bool { return d.nodes[nodeID{ofTask, h.Task}] })
 }
 
 // edge adds an edge and its ends, unless that would be too much.
@@ -249,17 +249,17 @@ func (d *drawing) node(id nodeID) {
 	d.nodes[id] = true
 	n := Node{Subject: Subject{Kind: id.kind, ID: id.id}}
 	switch id.kind {
-	case "task":
+	case ofTask:
 		t := d.s.Task(id.id)
 		n.Subject, n.State, n.Deadlock = d.s.taskSubject(t), t.State, d.stuck[t.ID]
 		n.Detail = causeOf(t.Cancel)
 		if n.Detail != "" {
 			n.Detail = "cancelled: " + n.Detail
 		}
-	case "scope":
+	case ofScope:
 		sc := d.s.Scope(id.id)
 		n.Subject, n.Detail = d.s.scopeSubject(sc), d.s.scopeDetail(sc)
-	case "resource":
+	case ofResource:
 		r := d.s.Resource(id.id)
 		n.Name = resourceName(r)
 		n.Detail = useOf(r)
@@ -286,7 +286,7 @@ func (n nodeID) name() string { return n.kind[:1] + strconv.FormatUint(n.id, 10)
 func (g *Graph) DOT() string {
 	var b strings.Builder
 	b.WriteString("digraph tasks {\n\trankdir=LR\n\tnode [fontname=\"sans-serif\"]\n\tedge [fontname=\"sans-serif\", fontsize=10]\n")
-	shapes := map[string]string{"task": "box", "scope": "component", "resource": "ellipse"}
+	shapes := map[string]string{ofTask: "box", ofScope: "component", ofResource: "ellipse"}
 	for _, n := range g.Nodes {
 		color := ""
 		if n.Deadlock {
@@ -307,13 +307,8 @@ func (g *Graph) DOT() string {
 
 // lines is what stands in the node's picture.
 func (n *Node) lines(separator string) string {
-	text := n.Name
-	for _, more := range []string{n.State, n.Detail} {
-		if more != "" {
-			text += separator + more
-		}
-	}
-	return text
+	parts := slices.DeleteFunc([]string{n.Name, n.State, n.Detail}, func(s string) bool { return s == "" })
+	return strings.Join(parts, separator)
 }
 
 // dotQuote quotes a label. Names are the program's, so anything may be in them.
@@ -325,7 +320,7 @@ func dotQuote(text string) string {
 func (g *Graph) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
-	open := map[string][2]string{"task": {"[", "]"}, "scope": {"[[", "]]"}, "resource": {"([", "])"}}
+	open := map[string][2]string{ofTask: {"[", "]"}, ofScope: {"[[", "]]"}, ofResource: {"([", "])"}}
 	for _, n := range g.Nodes {
 		fmt.Fprintf(&b, "  %s%s\"%s\"%s\n", nodeID{n.Kind, n.ID}.name(), open[n.Kind][0], mermaidText(n.lines("\n")), open[n.Kind][1])
 	}

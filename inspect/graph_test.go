@@ -50,9 +50,9 @@ func TestGraph_kinds(t *testing.T) {
 	}
 	var got []string
 	for _, e := range g.Edges {
-		got = append(got, e.Kind+" "+e.FromKind+" "+e.ToKind+" "+e.Label)
+		got = append(got, e.Kind+": "+e.FromKind+" to "+e.ToKind+" "+e.Label)
 	}
-	for _, want := range []string{"spawn task task ", "cancel scope task stop", "wait task scope slot", "hold scope task slot"} {
+	for _, want := range []string{"spawn: task to task ", "cancel: scope to task stop", "wait: task to scope slot", "hold: scope to task slot"} {
 		found := false
 		for _, e := range got {
 			found = found || e == want

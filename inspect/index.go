@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,11 +43,13 @@ func newIndex(s *Snapshot) *index {
 		ix.up[node] = up
 		ix.next[node], ix.first[up] = ix.first[up], node
 	}
-	for i := len(s.Tasks) - 1; i >= 0; i-- { // from behind, so that the lists have the order of the snapshot
-		put(int32(scopes+i), s.Tasks[i].Parent, s.Tasks[i].ID)
-	}
-	for i := scopes - 1; i >= 0; i-- {
-		put(int32(i), s.Scopes[i].above(), s.Scopes[i].ID)
+	// From behind, so that the lists have the order of the snapshot.
+	for node := int32(nodes) - 2; node >= 0; node-- {
+		if i := int(node) - scopes; i >= 0 {
+			put(node, s.Tasks[i].Parent, s.Tasks[i].ID)
+		} else {
+			put(node, s.Scopes[node].above(), s.Scopes[node].ID)
+		}
 	}
 	return ix
 }
@@ -168,14 +171,8 @@ func (s *Snapshot) Path(id uint64) string {
 			break
 		}
 	}
-	var b strings.Builder
-	for i := len(names) - 1; i >= 0; i-- {
-		b.WriteString(names[i])
-		if i > 0 {
-			b.WriteByte('/')
-		}
-	}
-	return b.String()
+	slices.Reverse(names)
+	return strings.Join(names, "/")
 }
 
 // Children returns the scopes and the tasks directly below a task or scope, in the order of the snapshot.

@@ -67,11 +67,11 @@ type TaskGroup struct {
 
 // parameters are those of v1/tasks, and how each is read.
 var parameters = map[string]func(q *Query, v string) error{
-	"state": func(q *Query, v string) error { q.State = split(v); return nil },
-	"name":  func(q *Query, v string) error { q.Name = v; return nil },
-	"site":  func(q *Query, v string) error { q.Site = v; return nil },
+	byState: func(q *Query, v string) error { q.State = split(v); return nil },
+	byName:  func(q *Query, v string) error { q.Name = v; return nil },
+	bySite:  func(q *Query, v string) error { q.Site = v; return nil },
 	"kind":  func(q *Query, v string) error { q.Kind = v; return nil },
-	"scope": func(q *Query, v string) (err error) {
+	byScope: func(q *Query, v string) (err error) {
 		q.Scope, err = strconv.ParseUint(v, 10, 64)
 		return err
 	},
@@ -85,11 +85,11 @@ var parameters = map[string]func(q *Query, v string) error{
 		q.Fields = split(v)
 		return nil
 	},
-	"limit": func(q *Query, v string) (err error) {
+	pageLimit: func(q *Query, v string) (err error) {
 		q.Limit, err = strconv.Atoi(v)
 		return err
 	},
-	"after": func(q *Query, v string) error { q.After = v; return nil },
+	pageAfter: func(q *Query, v string) error { q.After = v; return nil },
 }
 
 // split reads a list with commas; an empty one has no elements.
@@ -115,9 +115,26 @@ func ParseQuery(v url.Values) (Query, error) {
 	return q, q.check()
 }
 
+// What tasks are sorted and grouped by, and the parameters of the same names.
+const (
+	byID      = "id"
+	byName    = "name"
+	byState   = "state"
+	byWait    = "wait"
+	bySince   = "since"
+	byStarted = "started"
+	bySite    = "site"
+	byScope   = "scope"
+	byCount   = "count"
+	byOldest  = "oldest"
+
+	pageLimit = "limit"
+	pageAfter = "after"
+)
+
 var (
 	states    = []string{StateQueued, StateActive, StateBlocked, StateFinishing, stateCancelling}
-	groupings = []string{"site", "name", "wait", "state", "scope"}
+	groupings = []string{bySite, byName, byWait, byState, byScope}
 )
 
 const stateCancelling = "cancelling"
@@ -146,9 +163,9 @@ func (q *Query) check() error {
 		return fmt.Errorf("inspect: limit=%d: it must be between 1 and %d; 0 means %d", q.Limit, MaxLimit, defaultLimit)
 	}
 	key := strings.TrimPrefix(q.Sort, "-")
-	known := []string{"id", "name", "state", "wait", "since", "started"}
+	known := []string{byID, byName, byState, byWait, bySince, byStarted}
 	if len(q.Group) > 0 {
-		known = []string{"count", "oldest"}
+		known = []string{byCount, byOldest}
 	}
 	if q.Sort != "" && !slices.Contains(known, key) {
 		return fmt.Errorf("inspect: sort=%q: there is %s, each with - in front for descending", q.Sort, strings.Join(known, ", "))
@@ -325,7 +342,7 @@ func (k sortKey) compare(o sortKey, down bool) int {
 
 // cursor writes k down for the next page. It holds the key itself and not a position, since tasks come and go.
 func (k sortKey) cursor(q *Query) string {
-	if q.Sort == "" || q.Sort == "id" || q.Sort == "-id" {
+	if q.Sort == "" || q.Sort == byID || q.Sort == "-id" {
 		return strconv.FormatUint(k.id, 10)
 	}
 	return strconv.FormatUint(k.id, 10) + "." + strconv.FormatInt(k.number, 10) + "." + k.text
@@ -339,7 +356,7 @@ func readCursor(q *Query) (k sortKey, err error) {
 		number, k.text, _ = strings.Cut(rest, ".")
 		k.number, err = strconv.ParseInt(number, 10, 64)
 	}
-	if byID := q.Sort == "" || q.Sort == "id" || q.Sort == "-id"; err != nil || byID == long {
+	if byID := q.Sort == "" || q.Sort == byID || q.Sort == "-id"; err != nil || byID == long {
 		return k, fmt.Errorf("inspect: after=%q: use what next of the page before said, with the same sort", q.After)
 	}
 	if q.Sort == "-id" {
@@ -356,27 +373,27 @@ func (s *Snapshot) sorted(chosen []int32, q *Query) ([]sortKey, error) {
 		t := &s.Tasks[i]
 		k := sortKey{id: t.ID, task: i}
 		switch by {
-		case "name":
+		case byName:
 			k.text = s.Path(t.ID)
-		case "state":
+		case byState:
 			k.text = t.State
-		case "wait":
+		case byWait:
 			k.text = s.WaitText(t)
-		case "since": // those who do not wait behind all others
+		case bySince: // those who do not wait behind all others
 			k.number = 1 << 62
 			if t.Wait != nil && t.Wait.Since != nil {
 				k.number = t.Wait.Since.UnixMicro()
 			} else if down {
 				k.number = -1 << 62
 			}
-		case "started":
+		case byStarted:
 			k.number = 1 << 62
 			if t.Started != nil {
 				k.number = t.Started.UnixMicro()
 			} else if down {
 				k.number = -1 << 62
 			}
-		case "id":
+		case byID:
 			k.number = int64(t.ID)
 		}
 		keys[n] = k
@@ -386,7 +403,7 @@ func (s *Snapshot) sorted(chosen []int32, q *Query) ([]sortKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		if by == "id" {
+		if by == byID {
 			after.number = int64(after.id)
 		}
 		keys = slices.DeleteFunc(keys, func(k sortKey) bool { return k.compare(after, down) <= 0 })
@@ -423,11 +440,11 @@ func (p *Page) MarshalJSON() ([]byte, error) {
 	}{(*plain)(p), items})
 }
 
-// GroupBy returns a page of groups of the tasks that q chooses, by what q.Group lists, and by "site" if it lists nothing.
+// GroupBy returns a page of groups of the tasks that q chooses, by what q.Group lists, and by bySite if it lists nothing.
 // It is an error if q makes no sense. The largest group comes first.
 func (s *Snapshot) GroupBy(q Query) (*GroupPage, error) {
 	if len(q.Group) == 0 {
-		q.Group = []string{"site"}
+		q.Group = []string{bySite}
 	}
 	if err := q.check(); err != nil {
 		return nil, err
@@ -459,7 +476,7 @@ func (s *Snapshot) GroupBy(q Query) (*GroupPage, error) {
 	by, down := strings.CutPrefix(cmp.Or(q.Sort, "-count"), "-")
 	slices.SortStableFunc(order, func(a, b string) int {
 		c := cmp.Compare(groups[a].Count, groups[b].Count)
-		if by == "oldest" {
+		if by == byOldest {
 			c = cmp.Compare(groups[a].OldestUS, groups[b].OldestUS)
 		}
 		if down {
@@ -491,15 +508,15 @@ func (s *Snapshot) groupKey(t *Task, by []string) []string {
 	key := make([]string, len(by))
 	for i, of := range by {
 		switch of {
-		case "site":
+		case bySite:
 			key[i] = s.Site(t.Site).String()
-		case "name":
+		case byName:
 			key[i] = starred(t.Name)
-		case "state":
+		case byState:
 			key[i] = t.State
-		case "scope":
+		case byScope:
 			key[i] = starred(s.Path(t.Parent))
-		case "wait":
+		case byWait:
 			if t.Wait != nil {
 				key[i] = strings.TrimSpace(t.Wait.Op + " " + starred(s.targetName(t.Wait)))
 			}

@@ -221,5 +221,5 @@ func (l *look) storm() {
 
 // process is the subject of what is about no part of the program in particular.
 func (l *look) process() Subject {
-	return Subject{Kind: "process", ID: uint64(max(l.s.Process.PID, 0)), Name: l.s.Process.Name}
+	return Subject{Kind: ofProcess, ID: uint64(max(l.s.Process.PID, 0)), Name: l.s.Process.Name}
 }

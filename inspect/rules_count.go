@@ -43,7 +43,7 @@ func (l *look) counts() {
 }
 
 func (l *look) site(id uint64) Subject {
-	sub := Subject{Kind: "site", ID: id, Name: l.s.Site(id).String()}
+	sub := Subject{Kind: ofSite, ID: id, Name: l.s.Site(id).String()}
 	if sub.Name == "" {
 		sub.Name = "unknown"
 	}
@@ -160,7 +160,7 @@ func (l *look) fails() {
 		}
 		k := suspicion{key: name}
 		k.Code = "P1"
-		k.Subjects = []Subject{{Kind: "site", ID: f.site, Name: name}}
+		k.Subjects = []Subject{{Kind: ofSite, ID: f.site, Name: name}}
 		k.Text = fmt.Sprintf("tasks named %s failed %d times in the last minute", name, total)
 		if f.last != "" {
 			k.Text += "; the last time with: " + f.last

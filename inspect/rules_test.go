@@ -33,9 +33,9 @@ func always(s *inspect.Snapshot) func(int) *inspect.Snapshot {
 }
 
 // seqs returns a program that is the same each time, but in which the i-th task has waited anew.
-func seqs(make func() *inspect.Snapshot, i int) func(int) *inspect.Snapshot {
+func seqs(fresh func() *inspect.Snapshot, i int) func(int) *inspect.Snapshot {
 	return func(n int) *inspect.Snapshot {
-		s := make()
+		s := fresh()
 		s.Tasks[i+1].Seq += uint64(n)
 		return s
 	}

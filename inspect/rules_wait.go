@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -83,7 +84,7 @@ func (l *look) longHold(r *Resource) {
 		}
 		k := suspicion{}
 		k.Code = "H2"
-		k.key = fmt.Sprint(h.Task)
+		k.key = strconv.FormatUint(h.Task, 10)
 		k.Subjects = []Subject{l.s.resourceSubject(r.ID, nil), l.s.taskSubject(t)}
 		k.Text = fmt.Sprintf("%s has held %s for %s or longer while %s for it; it %s",
 			l.s.Path(t.ID), resourceName(r), span(l.at.Sub(since)), plural64(int64(r.Waiting), "task waited", "tasks waited"), l.s.waitPhrase(t))
@@ -209,7 +210,7 @@ func (l *look) fullQueue(r *Resource) {
 	k := suspicion{}
 	k.Code = "Q1"
 	k.Subjects = []Subject{l.s.resourceSubject(r.ID, nil)}
-	k.Text = fmt.Sprintf("producers waited at %s in %d of the last %d looks, in %s%s", resourceName(r), busy, len(mem.full), span(window), l.s.holders(r, modeGet, "; these take from it: ", 3))
+	k.Text = fmt.Sprintf("producers waited at %s in %d of the last %d looks, in %s%s", resourceName(r), busy, len(mem.full), span(window), l.s.holders(r, modeGet, "; these take from it: "))
 	k.Evidence = map[string]any{"full": float64(busy) / float64(len(mem.full))}
 	l.suspect(k, &mem.full[0].at)
 }
@@ -246,7 +247,7 @@ func (l *look) starvedQueue(r *Resource) {
 		k.Subjects = append(k.Subjects, l.s.taskSubject(t))
 		k.Text = fmt.Sprintf("nobody has taken from %s for %s, and %s waits to put", resourceName(r), span(l.at.Sub(since)), l.s.Path(t.ID))
 		if get > 0 {
-			k.Text += l.s.holders(r, modeGet, "; these did take: ", 3)
+			k.Text += l.s.holders(r, modeGet, "; these did take: ")
 		} else if !r.Unknown {
 			k.Text += "; nobody who lives has ever taken from it"
 		}

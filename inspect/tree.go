@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"bufio"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -182,7 +181,7 @@ func (h *hasher) looks(t *Task, node int32) uint64 {
 // appendStarred appends name with its numbers as *. A digit right behind a letter, as in "http2", belongs to a word.
 func appendStarred(b []byte, name string) []byte {
 	word := false
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		c := name[i]
 		digit := '0' <= c && c <= '9'
 		switch {
@@ -286,7 +285,7 @@ func (p *plan) look(n int32) *TreeNode {
 		sc := &p.s.Scopes[n]
 		return &TreeNode{ID: sc.ID, Kind: sc.Kind, Name: sc.Name, Cancel: causeOf(sc.Cancel), Detail: p.s.scopeDetail(sc), Count: 1, Size: int(p.size[n])}
 	}
-	one := &TreeNode{ID: t.ID, Kind: "task", Name: t.Name, State: t.State, Wait: p.s.WaitText(t), Cancel: causeOf(t.Cancel), Detail: p.s.holdsDetail(t), Count: 1, Size: int(p.size[n])}
+	one := &TreeNode{ID: t.ID, Kind: ofTask, Name: t.Name, State: t.State, Wait: p.s.WaitText(t), Cancel: causeOf(t.Cancel), Detail: p.s.holdsDetail(t), Count: 1, Size: int(p.size[n])}
 	if t.Wait != nil {
 		one.SinceUS = p.s.since(t.Wait.Since).Microseconds()
 	}
@@ -360,16 +359,17 @@ func (s *Snapshot) holdsDetail(t *Task) string {
 // WriteText writes t for people, with lines that lead from each node to those in it.
 // Groups of which there is nothing to say are left out; their tasks stand below the task that runs them.
 func (t *Tree) WriteText(w io.Writer) error {
-	b := bufio.NewWriter(w)
-	writeNodes(b, t.Roots, t.Cut, "", true)
+	var b strings.Builder // of as many lines as the tree has nodes
+	writeNodes(&b, t.Roots, t.Cut, "", true)
 	if t.Truncated {
-		fmt.Fprintf(b, "(%s in all; the answer is cut at %s)\n", plural(t.Tasks, "task"), plural(t.Nodes, "line"))
+		fmt.Fprintf(&b, "(%s in all; the answer is cut at %s)\n", plural(t.Tasks, "task"), plural(t.Nodes, "line"))
 	}
-	return b.Flush() //nolint:wrapcheck // the writer's own
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // writeNodes writes nodes that stand side by side. Its depth is that of the tree, which is bounded.
-func writeNodes(b *bufio.Writer, nodes []*TreeNode, cut int, indent string, top bool) {
+func writeNodes(b *strings.Builder, nodes []*TreeNode, cut int, indent string, top bool) {
 	nodes, cut = spliced(nodes, cut)
 	for i, n := range nodes {
 		branch, deeper := "├─ ", "│  "
@@ -412,8 +412,8 @@ func spliced(nodes []*TreeNode, cut int) ([]*TreeNode, int) {
 	return list, cut
 }
 
-func (n *TreeNode) writeLine(b *bufio.Writer) {
-	if n.Kind != "task" {
+func (n *TreeNode) writeLine(b *strings.Builder) {
+	if n.Kind != ofTask {
 		b.WriteString("(" + n.Kind)
 		if n.Name != "" {
 			b.WriteString(" " + n.Name)

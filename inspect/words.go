@@ -7,6 +7,15 @@ import (
 	"time"
 )
 
+// Kinds of [Subject].
+const (
+	ofTask     = "task"
+	ofScope    = "scope"
+	ofResource = "resource"
+	ofSite     = "site"
+	ofProcess  = "process"
+)
+
 // How waits and holders are put into words, for findings, chains and texts.
 
 // via says what t waits on.
@@ -14,21 +23,21 @@ func (s *Snapshot) via(t *Task) Subject {
 	w := t.Wait
 	switch {
 	case w == nil && t.State == StateQueued:
-		return Subject{Kind: "scope", ID: t.Parent, Name: s.Path(t.Parent)}
+		return Subject{Kind: ofScope, ID: t.Parent, Name: s.Path(t.Parent)}
 	case w == nil:
 		return Subject{}
 	case w.Resource != 0:
 		return s.resourceSubject(w.Resource, w)
 	case w.Task != 0:
-		return Subject{Kind: "task", ID: w.Task, Name: s.Path(w.Task)}
+		return Subject{Kind: ofTask, ID: w.Task, Name: s.Path(w.Task)}
 	case w.Scope != 0:
-		return Subject{Kind: "scope", ID: w.Scope, Name: s.Path(w.Scope)}
+		return Subject{Kind: ofScope, ID: w.Scope, Name: s.Path(w.Scope)}
 	}
 	return Subject{Name: w.Target}
 }
 
 func (s *Snapshot) resourceSubject(id uint64, w *Wait) Subject {
-	sub := Subject{Kind: "resource", ID: id}
+	sub := Subject{Kind: ofResource, ID: id}
 	if r := s.Resource(id); r != nil {
 		sub.Name = resourceName(r)
 	} else if w != nil {
@@ -38,11 +47,11 @@ func (s *Snapshot) resourceSubject(id uint64, w *Wait) Subject {
 }
 
 func (s *Snapshot) taskSubject(t *Task) Subject {
-	return Subject{Kind: "task", ID: t.ID, Name: s.Path(t.ID)}
+	return Subject{Kind: ofTask, ID: t.ID, Name: s.Path(t.ID)}
 }
 
 func (s *Snapshot) scopeSubject(sc *Scope) Subject {
-	return Subject{Kind: "scope", ID: sc.ID, Name: s.Path(sc.ID)}
+	return Subject{Kind: ofScope, ID: sc.ID, Name: s.Path(sc.ID)}
 }
 
 // resourceName names a resource for people: "mutex accounts", or "queue 7" if it has no name.
@@ -121,14 +130,14 @@ func (s *Snapshot) resourcePhrase(t *Task) string {
 	}
 	switch {
 	case hasPermits(r):
-		b.WriteString(s.holders(r, "", ", held by ", 3))
+		b.WriteString(s.holders(r, "", ", held by "))
 	case r.Kind == kindQueue && w.Op == opPut:
-		b.WriteString(s.holders(r, modeGet, ", from which these take: ", 3))
+		b.WriteString(s.holders(r, modeGet, ", from which these take: "))
 	case r.Kind == kindQueue && w.Op == opGet:
-		b.WriteString(s.holders(r, modePut, ", into which these put: ", 3))
+		b.WriteString(s.holders(r, modePut, ", into which these put: "))
 	case r.Kind == kindQueue:
 		fmt.Fprintf(&b, ", of which %s not worked off", plural64(r.Attrs["unfinished"], "item is", "items are"))
-		b.WriteString(s.holders(r, modeGet, "; these take from it: ", 3))
+		b.WriteString(s.holders(r, modeGet, "; these take from it: "))
 	case r.Task != 0 && s.Task(r.Task) != nil:
 		b.WriteString(", which " + s.Path(r.Task) + " will settle")
 	}
@@ -136,7 +145,9 @@ func (s *Snapshot) resourcePhrase(t *Task) string {
 }
 
 // holders lists who holds r, or uses it in that mode, behind lead; "" if nobody is known.
-func (s *Snapshot) holders(r *Resource, mode, lead string, limit int) string {
+func (s *Snapshot) holders(r *Resource, mode, lead string) string {
+	const limit = 3
+
 	var names []string
 	more := 0
 	for _, h := range r.Holders {

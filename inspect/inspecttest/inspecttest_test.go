@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,6 @@ import (
 type recorder struct {
 	testing.TB
 
-	mu       sync.Mutex
 	failures []string
 	cleanups []func()
 	deadline time.Time
@@ -36,8 +36,8 @@ func (r *recorder) Errorf(format string, args ...any) {
 }
 
 func (r *recorder) end() string {
-	for i := len(r.cleanups) - 1; i >= 0; i-- {
-		r.cleanups[i]()
+	for _, f := range slices.Backward(r.cleanups) {
+		f()
 	}
 	r.cleanups = nil
 	return strings.Join(r.failures, "\n")
