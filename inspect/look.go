@@ -45,7 +45,9 @@ type looker struct {
 	feed     *feed
 	history  history
 
-	taking chan struct{} // holds a token while nobody takes a snapshot
+	taking  chan struct{} // holds a token while nobody takes a snapshot; who has it may use
+	started int64         // tasks, as told in the last snapshot
+	offset  int64         // of that from what the numbers in package braid say
 
 	mu        sync.Mutex
 	latest    *Snapshot // nil if nobody has asked for a while
@@ -54,6 +56,8 @@ type looker struct {
 	findings  []Finding
 	suspected int
 	cost      time.Duration // of the last look
+	counting  bool          // ends are
+	anew      bool          // and were not before
 	idleFrom  time.Time     // when the last snapshot was done
 	asked     time.Time     // when somebody asked last
 	streams   int           // followers of the feed
@@ -70,6 +74,7 @@ func newLooker(h hooks, o Options) (*looker, error) {
 	}
 	l := &looker{
 		hooks: h, interval: o.Interval, redact: o.Redact, name: o.Name, monitor: m,
+		counting: h.attend == nil, anew: true,
 		feed: newFeed(time.Now()), taking: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}
 	if l.interval <= 0 {
@@ -127,13 +132,17 @@ func (l *looker) fresh() time.Duration { return max(l.interval, clientShare*l.la
 // watch says whether there are clients: while there are, more is noted of what happens between two looks.
 func (l *looker) watch(clients bool) {
 	switch {
-	case l.attend == nil:
-	case clients && l.leave == nil:
+	case l.attend == nil || clients == (l.leave != nil):
+		return
+	case clients:
 		l.leave = l.attend()
-	case !clients && l.leave != nil:
+	default:
 		l.leave()
 		l.leave = nil
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counting, l.anew = clients, clients
 }
 
 // come notes that somebody asks.
@@ -230,11 +239,14 @@ func (l *looker) takeOne() (s *Snapshot, cost time.Duration, err error) {
 		cost = time.Since(begin)
 		l.self.Add(cost.Microseconds())
 	}()
+	var ends Counters
+	if l.outcomes != nil {
+		ends = l.outcomes() // before the tasks that live: so none is counted twice
+	}
 	s = l.take()
 	if l.outcomes != nil {
-		s.Counters = l.outcomes()
-		// What lives or has ended was started. Only differences of it mean anything.
-		s.Counters.Started = s.Counters.Succeeded + s.Counters.Failed + s.Counters.Cancelled + s.Counters.Panicked + int64(len(s.Tasks))
+		s.Counters = ends
+		s.Counters.Started = l.startedBy(&ends, len(s.Tasks))
 	}
 	if l.name != "" {
 		s.Process.Name = l.name
@@ -244,6 +256,24 @@ func (l *looker) takeOne() (s *Snapshot, cost time.Duration, err error) {
 	}
 	s.Counters.SelfUS += l.self.Load()
 	return s, 0, nil
+}
+
+// startedBy returns how many tasks were started while ends were counted. What lives or has ended was started;
+// a task that ends while a snapshot is taken is in neither number, and so this one lags behind for a moment.
+// The token of l.taking is with its caller.
+func (l *looker) startedBy(ends *Counters, live int) int64 {
+	l.mu.Lock()
+	counting, anew := l.counting, l.anew
+	l.anew = false
+	l.mu.Unlock()
+	if counting {
+		now := ends.Succeeded + ends.Failed + ends.Cancelled + ends.Panicked + int64(live)
+		if anew { // meanwhile tasks have begun and ended uncounted
+			l.offset = l.started - now
+		}
+		l.started = max(l.started, now+l.offset)
+	}
+	return l.started
 }
 
 // view is what one look has to remember for the next one.
@@ -315,8 +345,7 @@ func (l *looker) publishPoint(s *Snapshot, before view, cost time.Duration) {
 	if !before.at.IsZero() {
 		p.SpanUS = s.Taken.Sub(before.at).Microseconds()
 		c, b := &s.Counters, &before.counters
-		p.Started = max(c.Started-b.Started, 0) // it is less if tasks have ended without being counted
-		p.Succeeded, p.Failed = c.Succeeded-b.Succeeded, c.Failed-b.Failed
+		p.Started, p.Succeeded, p.Failed = c.Started-b.Started, c.Succeeded-b.Succeeded, c.Failed-b.Failed
 		p.Cancelled, p.Panicked = c.Cancelled-b.Cancelled, c.Panicked-b.Panicked
 	}
 	if l.durations != nil {

@@ -32,7 +32,11 @@ func bad(err error) *Problem {
 // fail answers with err. One that is no Problem is the inspector's own fault.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var p *Problem
-	if !errors.As(err, &p) {
+	switch {
+	case errors.As(err, &p):
+	case r.Context().Err() != nil:
+		p = problemf(http.StatusServiceUnavailable, "you have gone, or the inspector has been closed")
+	default:
 		a.logger().Error("inspect: a request failed", slog.String("path", r.URL.Path), slog.Any("error", err))
 		p = problemf(http.StatusInternalServerError, "%v", err)
 	}
