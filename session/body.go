@@ -68,13 +68,8 @@ func (b *body) readHere(p []byte) (int, error) {
 		return 0, nil
 	}
 	read := b.read.Load()
-	if b.limit >= 0 {
-		if b.want > b.limit {
-			return 0, b.fail(ErrTooLarge)
-		}
-		if left := b.limit - read; int64(len(p)) > left+1 {
-			p = p[:left+1] // one more, to see whether there is more
-		}
+	if b.limit >= 0 && b.want > b.limit {
+		return 0, b.fail(ErrTooLarge)
 	}
 	n, err := b.readOnce(p)
 	if b.limit >= 0 && read+int64(n) > b.limit {

@@ -235,3 +235,104 @@ func TestRun_result(t *testing.T) {
 		wantErr(t, session.Run(done, session.Config{}, func(context.Context, *session.Session) error { t.Error("called"); return nil }), cause)
 	})
 }
+
+// A connection that is made although the session has been closed is closed, too.
+func TestClose_lateConnection(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.serve("api.test:80", func(http.ResponseWriter, *http.Request) { t.Error("there was a request") })
+		n.dialing = func(context.Context, string) error {
+			time.Sleep(3 * time.Second) //nolint:forbidigo // virtual; whatever its ctx says
+			return nil
+		}
+		must(t, braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+			s, err := session.Open(ctx, g, session.Config{Dial: n.dial})
+			must(t, err)
+			g.Go(func(ctx context.Context) error {
+				_, err := get(ctx, s, api)
+				wantErr(t, err, session.ErrClosed)
+				return nil
+			})
+			synctest.Wait()
+			equal(t, "time", took(func() { must(t, s.Close(ctx)) }), 3*time.Second)
+			equal(t, "connections", s.Statistics().Conns, 0)
+			equal(t, "connections that were made", s.Statistics().Opened, 0)
+			return nil
+		}))
+	})
+}
+
+// reluctant is a connection on which a Read returns only some time after it was closed.
+type reluctant struct {
+	net.Conn
+	wait time.Duration
+}
+
+func (c *reluctant) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		time.Sleep(c.wait) //nolint:forbidigo // virtual
+	}
+	return n, err
+}
+
+// Close waits for net/http to let go of its connections, and says so if it does not.
+func TestClose_waitsForConnections(t *testing.T) {
+	for takes, want := range map[time.Duration]int{time.Second: 0, time.Minute: 1} {
+		inBubble(t, func(ctx context.Context, n *network) {
+			n.serve("api.test:80", hang)
+			dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+				c, err := n.dial(ctx, network, addr)
+				return &reluctant{Conn: c, wait: takes}, err
+			}
+			var err error
+			took := took(func() {
+				err = session.Run(ctx, session.Config{Dial: dial}, func(ctx context.Context, s *session.Session) error {
+					short, cancel := context.WithTimeout(ctx, time.Millisecond)
+					defer cancel()
+					_, err := s.Get(short, api)
+					wantErr(t, err, context.DeadlineExceeded)
+					return nil
+				})
+			})
+			left := 0
+			if leak, ok := errors.AsType[*session.LeakError](err); ok {
+				left = leak.Conns
+			}
+			if left != want || took.Truncate(time.Second) != min(takes, 10*time.Second) {
+				t.Errorf("after %v the session ended with %v", took, err)
+			}
+			time.Sleep(takes) //nolint:forbidigo // virtual: until they have ended
+		})
+	}
+}
+
+// A connection that was handed over by a 101 ends with its request's ctx, and with the session, as any other body.
+func TestClose_upgraded(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.raw("api.test:80", func(c net.Conn, _ string) {
+			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+			_, _ = c.Read(make([]byte, 1))
+		})
+		cause := errors.New("enough")
+		err := session.Run(ctx, session.Config{Dial: n.dial}, func(ctx context.Context, s *session.Session) error {
+			for _, leave := range []bool{true, false} {
+				own, cancel := context.WithCancelCause(ctx)
+				defer cancel(nil)
+				req := newRequest(t, own, http.MethodGet, api, "")
+				req.Header.Set("Connection", "upgrade")
+				req.Header.Set("Upgrade", "echo")
+				resp, err := s.Do(req)
+				must(t, err)
+				if leave {
+					time.AfterFunc(time.Second, func() { cancel(cause) })
+					_, err = resp.Body.Read(make([]byte, 1))
+					wantErr(t, err, cause)
+				}
+			}
+			return nil
+		})
+		if leak, ok := errors.AsType[*session.LeakError](err); !ok || len(leak.Bodies) != 1 || leak.Conns != 0 {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}

@@ -7,37 +7,70 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/braid-go/braid"
 )
 
-// conn is a connection of the session. It counts until net/http, which has two goroutines for it, has closed it.
+// conn is a connection of the session. It counts until net/http, which has two goroutines for it, has closed it
+// and is neither reading from it nor writing to it any more.
 type conn struct {
 	net.Conn
-	s    *Session
-	addr string
-	once sync.Once
+	s     *Session
+	addr  string
+	state atomic.Int64 // how many calls are under way; and connClosed
+}
+
+const connClosed = 1 << 32
+
+func (c *conn) leave() {
+	if c.state.Add(-1) == connClosed {
+		c.over()
+	}
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	c.state.Add(1)
+	defer c.leave()
+	return c.Conn.Read(p)
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	c.state.Add(1)
+	defer c.leave()
+	return c.Conn.Write(p)
+}
+
+// ReadFrom lets what can send a file without copying it do so.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	c.state.Add(1)
+	defer c.leave()
+	return io.Copy(c.Conn, r)
 }
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
-	c.once.Do(func() {
+	c.state.Add(1) // it ends with the event at the earliest
+	defer c.leave()
+	if c.state.Or(connClosed)&connClosed == 0 {
 		c.s.tell(context.Background(), Event{Kind: ConnClosed, Address: c.addr})
-		c.s.mu.Lock()
-		defer c.s.mu.Unlock()
-		delete(c.s.conns, c)
-		if c.s.closed && len(c.s.conns) == 0 {
-			c.s.gone.Set()
-		}
-	})
+	}
 	return err
 }
 
-// ReadFrom lets what can send a file without copying it do so.
-func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
+// over takes c off the list. Doing so again does no harm.
+func (c *conn) over() {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	delete(c.s.conns, c)
+	if c.s.closed && len(c.s.conns) == 0 {
+		c.s.gone.Set()
+	}
+}
 
 // dial is what net/http connects with.
 func (s *Session) dial(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -24,8 +24,8 @@
 // What a request holds – its place in the limit of its host, its connection, its time limits – it holds until its body has ended:
 // until Read returned an error, io.EOF included, or until it was closed.
 //
-// net/http runs goroutines of its own for each connection. They end with the connection: Close waits until net/http has let go of
-// each one, which is the last thing that such a goroutine does.
+// net/http runs goroutines of its own for each connection. They end with the connection: Close waits until net/http has closed
+// each one and neither reads from it nor writes to it any more, which is nearly the last thing that such a goroutine does.
 //
 // # The order
 //

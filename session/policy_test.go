@@ -44,8 +44,10 @@ func TestLimit_requests(t *testing.T) {
 						if i == 3 {
 							short, cancel := context.WithTimeout(ctx, time.Second/2)
 							defer cancel()
-							_, err := get(short, s, "left")
-							wantErr(t, err, context.DeadlineExceeded)
+							equal(t, "time until it leaves", took(func() {
+								_, err := get(short, s, "left")
+								wantErr(t, err, context.DeadlineExceeded)
+							}), time.Second/2)
 							return nil
 						}
 						resp, err := s.Get(ctx, fmt.Sprint(i))
@@ -304,6 +306,71 @@ func TestHedge_noPlace(t *testing.T) {
 			equal(t, "retries", s.Statistics().Retries, 1)
 			equal(t, "calls that did not count", s.Breaker(api).Statistics().Neutral, 0)
 			equal(t, "tries", s.Statistics().Attempts, 2)
+
+			got.Store(0)
+			resp, err := s.Client().Do(newRequest(t, session.WithOptions(ctx, session.Options{Timeouts: session.Timeouts{Total: 3 * time.Second}}), http.MethodGet, api, ""))
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			if err == nil || strings.Contains(err.Error(), "no place") {
+				t.Errorf("error is %v", err)
+			}
+		})
+	})
+}
+
+// Two responses that come at once: one wins, the other is closed.
+func TestHedge_bothSucceed(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		var open atomic.Int32
+		c := session.Config{Hedge: &session.Hedge{Delay: time.Second}, Wrap: func(http.RoundTripper) http.RoundTripper {
+			var tries atomic.Int32
+			return roundTripper(func(*http.Request) (*http.Response, error) {
+				if tries.Add(1)%2 == 1 {
+					time.Sleep(time.Second) //nolint:forbidigo // virtual; whatever its ctx says
+				}
+				open.Add(1)
+				return &http.Response{StatusCode: 200, ContentLength: -1, Body: &counted{open: &open}}, nil
+			})
+		}}
+		n.with(ctx, c, func(ctx context.Context, s *session.Session) {
+			for range 200 {
+				_, err := get(ctx, s, api)
+				must(t, err)
+				equal(t, "open bodies", open.Load(), 0)
+				equal(t, "bodies", s.Statistics().Bodies, 0)
+			}
+		})
+	})
+}
+
+// counted is an empty body that counts as open until it is closed.
+type counted struct {
+	open *atomic.Int32
+	once sync.Once
+}
+
+func (*counted) Read([]byte) (int, error) { return 0, io.EOF }
+func (c *counted) Close() error           { c.once.Do(func() { c.open.Add(-1) }); return nil }
+
+// Whoever gets a place when there is no time left for a try gives it back at once.
+func TestLimit_noTimeLeft(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.serve("api.test:80", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 5000)) })
+		n.with(ctx, session.Config{Limits: session.Limits{Requests: 1}, Expect: time.Second}, func(ctx context.Context, s *session.Session) {
+			first, err := s.Get(ctx, api)
+			must(t, err)
+			time.AfterFunc(1500*time.Millisecond, func() { _ = first.Body.Close() })
+			short, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			body := &closes{}
+			req, err := http.NewRequestWithContext(short, http.MethodPut, api, body)
+			must(t, err)
+			_, err = s.Do(req)
+			wantErr(t, err, resilience.ErrNoTime)
+			equal(t, "times its body was closed", body.n, 1)
+			_, err = get(ctx, s, api)
+			must(t, err)
 		})
 	})
 }

@@ -33,7 +33,7 @@ type Session struct {
 	mu     sync.Mutex
 	closed bool                   // nothing new may begin
 	open   map[*exchange]struct{} // tries under way
-	conns  map[*conn]struct{}     // connections that net/http has not closed
+	conns  map[*conn]struct{}     // connections that net/http has not done with
 	gone   braid.Event            // closed, and conns is empty
 	leak   *LeakError             // what close found
 

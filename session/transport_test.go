@@ -77,8 +77,9 @@ func TestTLS_unknownAuthority(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	defer server.Close()
-	err := session.Run(t.Context(), session.Config{Retry: patient(time.Hour)}, func(ctx context.Context, s *session.Session) error {
+	err := session.Run(t.Context(), session.Config{Retry: patient(time.Millisecond)}, func(ctx context.Context, s *session.Session) error {
 		_, err := get(ctx, s, server.URL)
+		equal(t, "tries", s.Statistics().Attempts, 1)
 		return err
 	})
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
@@ -162,18 +163,22 @@ func TestPanic(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(ctx context.Context, n *network) {
+				quiet := slogToNowhere(t)
+				defer quiet()
 				n.dialing = c.dial
 				config := session.Config{Wrap: c.wrap, Hedge: c.hedge, Limits: session.Limits{Requests: 1}, Breaker: &resilience.BreakerConfig{Consecutive: 1}}
 				n.with(ctx, config, func(ctx context.Context, s *session.Session) {
-					var v any
-					_ = braid.Run(ctx, func(ctx context.Context, _ *braid.Group) error {
-						v = panicked(func() { _, v = get(ctx, s, api); panic(v) })
-						return nil
-					}, braid.PanicHook(func(*braid.PanicError) {}))
-					err, _ := v.(error)
-					p, ok := errors.AsType[*braid.PanicError](err)
+					var failed error
+					v := panicked(func() { _, failed = get(ctx, s, api) })
+					if (v != nil) != (c.wrap != nil) { // net/http stands between a dial and its request
+						t.Fatalf("panicked with %v, failed with %v", v, failed)
+					}
+					if v != nil {
+						failed, _ = v.(error)
+					}
+					p, ok := errors.AsType[*braid.PanicError](failed)
 					if !ok || !strings.Contains(p.Error(), "boom") || !strings.Contains(string(p.Stack), "_test.go") {
-						t.Fatalf("the panic became %v", v)
+						t.Fatalf("the panic became %v", failed)
 					}
 					equal(t, "running", s.Statistics().Running, 0)
 					equal(t, "state", s.Breaker(api).State(), resilience.Open)
