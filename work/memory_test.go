@@ -271,6 +271,34 @@ func TestKeys(t *testing.T) {
 	})
 }
 
+// Jobs of one key take turns in the order of their arrival, whatever comes later, however important it is.
+func TestKeysKeepTheirOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T, ctx context.Context, g *braid.Group) {
+		m := work.NewMemory(work.MemoryConfig[int]{Capacity: 1000, PerKey: 1})
+		config := quiet()
+		config.Workers = 2
+		q := work.New(m, config)
+		var order []int // there is one job of the key at a time
+		h := run(g, q, func(ctx context.Context, job *work.Job[int]) error {
+			if job.Key == "" {
+				return braid.Sleep(ctx, 1500*time.Millisecond)
+			}
+			order = append(order, job.Payload)
+			return braid.Sleep(ctx, time.Second)
+		})
+		enqueue(t, ctx, q, 3, work.Key("k"))
+		enqueue(t, ctx, q, 1) // keeps the other worker
+		must(t, braid.Sleep(ctx, 500*time.Millisecond))
+		equal(t, "blocked", m.Statistics().Blocked, 2)
+		_, err := q.Enqueue(ctx, 3, work.Key("k"), work.High)
+		must(t, err)
+		_, err = q.Drain(ctx, time.Hour)
+		must(t, err)
+		must(t, h.Wait(ctx))
+		equal(t, "order", fmt.Sprint(order), "[0 1 2 3]")
+	})
+}
+
 // A queue without bound takes what it is given.
 func TestUnbounded(t *testing.T) {
 	inBubble(t, func(t *testing.T, ctx context.Context, _ *braid.Group) {

@@ -38,13 +38,18 @@ func TestSimShutdown(t *testing.T) {
 			sim.Test(t, func(s *sim.T) {
 				m := work.NewMemory(work.MemoryConfig[int]{Name: "jobs", Capacity: 2, PerKey: 1})
 				s.Invariant("nothing vanishes", balanced(m))
+				told := uint64(0)
 				q := work.New(m, work.Config[int]{
 					Name: "jobs", Workers: 2, MaxAttempts: 2, Base: time.Second, Lease: 3 * time.Second, Timeout: 5 * time.Second,
-					Rand: s.Rand().Float64, OnDead: func(work.DeadLetter[int]) {},
+					Rand: s.Rand().Float64, OnDead: func(work.DeadLetter[int]) { told++ },
 				})
 				taken := make(map[int]bool)
 				ends := make(map[int]string) // a job that was revoked may have been run to its end all the same
+				stopping := false
 				handle := func(ctx context.Context, job *work.Job[int]) error {
+					if stopping {
+						s.Errorf("job %d was started after Stop", job.ID)
+					}
 					switch s.IntN(6) {
 					case 0:
 						return errDown
@@ -69,6 +74,7 @@ func TestSimShutdown(t *testing.T) {
 					for _, f := range []func(context.Context) ([]work.Job[int], error){
 						func(ctx context.Context) ([]work.Job[int], error) {
 							if s.IntN(2) == 0 {
+								stopping = true
 								return q.Stop(ctx)
 							}
 							return q.Drain(ctx, time.Duration(s.IntN(20))*time.Second)
@@ -78,6 +84,9 @@ func TestSimShutdown(t *testing.T) {
 						left, err := f(ctx)
 						if err != nil && !s.Injected() {
 							s.Errorf("shutdown: %v", err)
+						}
+						if dead := m.Statistics().Buried; err == nil && told != dead && !s.Injected() {
+							s.Errorf("%d dead letters, and the hook has been told of %d", dead, told)
 						}
 						for _, job := range left {
 							end(job, "returned")
@@ -199,6 +208,9 @@ func TestSimReplay(t *testing.T) {
 		if err == nil {
 			err = m.Settle(ctx, d, work.Outcome{Verdict: work.Bury, Err: errDown})
 		}
+		if err == nil {
+			_, err = m.Enqueue(ctx, work.Job[int]{}) // leaves no room
+		}
 		if err != nil {
 			if !s.Injected() {
 				s.Fatal(err)
@@ -219,16 +231,73 @@ func TestSimReplay(t *testing.T) {
 				})
 			}
 			g.Go(func(ctx context.Context) error {
-				d, err := m.Receive(ctx, time.Minute)
-				if err != nil {
-					return err
+				defer func() {
+					if s.Injected() { // nobody makes room any more
+						_, _ = m.Close(context.WithoutCancel(ctx))
+					}
+				}()
+				for range 2 {
+					d, err := m.Receive(ctx, time.Minute)
+					if err != nil {
+						return err
+					}
+					if err := m.Settle(ctx, d, work.Outcome{}); err != nil {
+						return err
+					}
 				}
-				return m.Settle(ctx, d, work.Outcome{})
+				return nil
 			})
 			return nil
 		})
-		if st := m.Statistics(); replayed > 1 || (replayed != 1 || st.Done != 1) && !s.Injected() {
+		if !s.Injected() {
+			if _, err := m.Enqueue(ctx, work.Job[int]{}); err != nil && !s.Injected() { // there is room again
+				s.Errorf("Enqueue: %v", err)
+			}
+		}
+		if st := m.Statistics(); replayed > 1 || (replayed != 1 || st.Done != 2) && !s.Injected() {
 			s.Errorf("replayed %d times: %+v", replayed, st)
 		}
 	}, sim.Sweep())
+}
+
+// Whatever the schedule, nobody puts a job into an engine that is closed, and those who wait are told.
+func TestSimClose(t *testing.T) {
+	sim.Test(t, func(s *sim.T) {
+		m := work.NewMemory(work.MemoryConfig[int]{Capacity: 1})
+		s.Invariant("nothing vanishes", balanced(m))
+		taken, left := 0, 0
+		err := braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
+			for range 2 {
+				g.Go(func(ctx context.Context) error {
+					switch _, err := m.Enqueue(ctx, work.Job[int]{}); {
+					case err == nil:
+						taken++
+					case !errors.Is(err, braid.ErrShutdown):
+						return err
+					}
+					return nil
+				}, braid.Name("enqueue"))
+			}
+			g.Go(func(ctx context.Context) error {
+				d, err := m.Receive(ctx, time.Minute)
+				if err != nil {
+					return nil // closed before
+				}
+				_ = m.Settle(ctx, d, work.Outcome{Verdict: work.Bury, Err: errDown})
+				return nil
+			}, braid.Name("receive"))
+			g.Go(func(ctx context.Context) error {
+				jobs, err := m.Close(ctx)
+				left += len(jobs)
+				return err
+			}, braid.Name("close"))
+			return nil
+		})
+		if err != nil {
+			s.Errorf("error: %v", err)
+		}
+		if st := m.Statistics(); taken != left+st.Dead || st.Ready+st.InHand > 0 {
+			s.Errorf("%d taken, %d left: %+v", taken, left, st)
+		}
+	})
 }
