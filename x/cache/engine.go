@@ -192,7 +192,7 @@ func (c *engine[K, V]) write(key K, e *entry[V], now int64) {
 // It does not touch the Tier. It never waits.
 func (c *engine[K, V]) Clear() {
 	c.mu.Lock()
-	var unwanted []*flight[V]
+	unwanted := make([]*flight[V], 0, len(c.flights))
 	for key := range c.flights {
 		unwanted = append(unwanted, c.disown(key))
 	}
@@ -220,7 +220,7 @@ func (c *engine[K, V]) Close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closing = true
 	clear(c.flights)
-	var left []*flight[V]
+	left := make([]*flight[V], 0, len(c.running))
 	for f := range c.running {
 		left = append(left, f)
 		f.stop(c.closed(nil))

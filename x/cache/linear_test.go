@@ -191,7 +191,7 @@ func (h *history) player(c *cache.Cache[int, int], n int, intN func(int) int) fu
 				h.add(o)
 			}
 			if ctx.Err() != nil {
-				return nil
+				break
 			}
 		}
 		return nil

@@ -250,4 +250,4 @@ type notFoundError struct{ text string }
 
 func (e *notFoundError) Error() string { return e.text }
 
-func (e *notFoundError) Is(target error) bool { return target == ErrNotFound } //nolint:errorlint // identity is what Is asks about
+func (e *notFoundError) Is(target error) bool { return target == ErrNotFound }

@@ -44,13 +44,13 @@ func newMemory() cache.Tier { return cachetest.NewTier() }
 type tier struct {
 	*cachetest.Tier
 
-	down           atomic.Bool
-	holdGet        *braid.Event // after it has looked
-	holdSet        *braid.Event
-	gets, sets     atomic.Int32
-	setting        braid.Event
-	got            braid.Event
-	panics, closed atomic.Bool
+	down       atomic.Bool
+	holdGet    *braid.Event // after it has looked
+	holdSet    *braid.Event
+	gets, sets atomic.Int32
+	setting    braid.Event
+	got        braid.Event
+	panics     atomic.Bool
 }
 
 func newTier() *tier { return &tier{Tier: cachetest.NewTier()} }

@@ -11,12 +11,12 @@ import (
 	"github.com/braid-go/braid/x/cache"
 )
 
-// TestTier checks that tiers do what package cache relies on. make returns a tier in which none of the test's keys has a value; it is called for
+// TestTier checks that tiers do what package cache relies on. newTier returns a tier in which none of the test's keys has a value; it is called for
 // each case. Short is a time that the tier can tell from none: what is put in for it is there at once, and gone after twice as long.
 // The test takes a few times that.
 //
 // Short may be 0 if the tier is in the memory of this process: then each case has a bubble of testing/synctest, and takes no time.
-func TestTier(t *testing.T, short time.Duration, make func(t *testing.T) cache.Tier) {
+func TestTier(t *testing.T, short time.Duration, newTier func(t *testing.T) cache.Tier) {
 	t.Helper()
 	for _, c := range []struct {
 		name string
@@ -35,18 +35,18 @@ func TestTier(t *testing.T, short time.Duration, make func(t *testing.T) cache.T
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if short > 0 {
-				runCase(t, short, make, c.run)
+				runCase(t, short, newTier, c.run)
 				return
 			}
-			synctest.Test(t, func(t *testing.T) { runCase(t, time.Second, make, c.run) })
+			synctest.Test(t, func(t *testing.T) { runCase(t, time.Second, newTier, c.run) })
 		})
 	}
 }
 
-func runCase(t *testing.T, short time.Duration, make func(*testing.T) cache.Tier, run func(*tierTest)) {
+func runCase(t *testing.T, short time.Duration, newTier func(*testing.T) cache.Tier, run func(*tierTest)) {
 	t.Helper()
 	err := braid.Run(t.Context(), func(ctx context.Context, _ *braid.Group) error {
-		run(&tierTest{T: t, ctx: ctx, tier: make(t), short: short})
+		run(&tierTest{T: t, ctx: ctx, tier: newTier(t), short: short})
 		return nil
 	})
 	if err != nil {

@@ -100,7 +100,7 @@ func TestSuiteFindsDefects(t *testing.T) {
 	for name := range broken {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSuiteFindsDefects$") //nolint:gosec // this very test
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSuiteFindsDefects$")
 			cmd.Env = append(os.Environ(), "CACHETEST_BROKEN="+name)
 			out, err := cmd.CombinedOutput()
 			if _, failed := errors.AsType[*exec.ExitError](err); !failed {
@@ -108,10 +108,4 @@ func TestSuiteFindsDefects(t *testing.T) {
 			}
 		})
 	}
-}
-
-// In real time: for a tier that is not in this process.
-func TestOwnTier_realTime(t *testing.T) {
-	t.Parallel()
-	cachetest.TestTier(t, 300*time.Millisecond, func(*testing.T) cache.Tier { return cachetest.NewTier() })
 }
