@@ -301,7 +301,7 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 		d.Text += "; which closes the circle"
 	}
 	if more := d.Size - len(cycle); more > 0 {
-		d.Text += fmt.Sprintf(". %s more %s because of it", plural(more, "task"), verb(more, "waits", "wait"))
+		d.Text += ". " + plural64(int64(more), "more task waits", "more tasks wait") + " because of it"
 	}
 }
 

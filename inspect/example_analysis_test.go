@@ -100,7 +100,7 @@ func ExampleDeadlock() {
 	s := with(program(inspect.Task{Name: "a", Wait: waits("mutex.Lock", 1)}), mutex("m", held(0, 1)))
 	d := s.Deadlocks()[0]
 	fmt.Println(d.Kind == inspect.DeadlockSelf, d.Timed, d.Text)
-	// Output: true false shop/a waits in mutex.Lock for mutex m (1st in line of 1), held by shop/a. 1 task more waits because of it
+	// Output: true false shop/a waits in mutex.Lock for mutex m (1st in line of 1), held by shop/a. 1 more task waits because of it
 }
 
 // Why follows the waits from a task to who is to blame.
@@ -153,11 +153,11 @@ func ExampleSnapshot_Tree() {
 	}
 	_ = t.WriteText(os.Stdout)
 	// Output:
-	// shop  finishing run.Join shop for 1m0s
+	// shop  finishing run.Join of 5 tasks for 1m0s
 	// ├─ accept  active
 	// ├─ request-* ×3  finishing run.Join for 1s  (9 tasks in all)
 	// │  └─ fetch#* ×2  blocked queue.Get rows for 1s
-	// └─ request-3  finishing run.Join shop/request-3 for 1s
+	// └─ request-3  finishing run.Join of 2 tasks for 1s
 	//    ├─ fetch#0  blocked queue.Get rows, 7th of 7 for 4s
 	//    └─ fetch#1  active
 }

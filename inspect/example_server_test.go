@@ -64,7 +64,7 @@ func ExampleServe() {
 			}
 		}
 	}, braid.Name("shop"))
-	// Output: shop/server waits on event.Wait ready, 1st of 1
+	// Output: shop/server waits on event.Wait ready
 }
 
 // With TCP, a browser sees the console. The token is in the part of the URL that browsers do not send.

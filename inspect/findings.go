@@ -227,6 +227,8 @@ type look struct {
 	s    *Snapshot
 	at   time.Time
 	span time.Duration // since the look before; 0 in the first one
+
+	stuck map[uint64]bool // tasks in deadlocks: that they hold and wait for long needs no saying
 }
 
 // suspect says that a rule applies. since is when that began, if that is known better than by when it was first seen.

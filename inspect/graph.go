@@ -118,7 +118,7 @@ func (d *drawing) task(t *Task) {
 	if w := t.Wait; w != nil {
 		switch {
 		case w.Resource != 0 && d.wants(EdgeWait) && d.s.Resource(w.Resource) != nil:
-			d.edge(EdgeWait, me, nodeID{ofResource, w.Resource}, waitLabel(w))
+			d.edge(EdgeWait, me, nodeID{ofResource, w.Resource}, waitLabel(w, d.s.Resource(w.Resource)))
 		case w.Task != 0 && d.wants(EdgeAwait) && d.s.Task(w.Task) != nil:
 			d.edge(EdgeAwait, me, nodeID{ofTask, w.Task}, "")
 		case w.Scope != 0 && w.Op == opJoin && d.wants(EdgeAwait):
@@ -161,9 +161,9 @@ func (s *Snapshot) scopeLabel(id uint64) string {
 	return ""
 }
 
-func waitLabel(w *Wait) string {
+func waitLabel(w *Wait, r *Resource) string {
 	label := w.Op
-	if w.Pos > 0 {
+	if w.Pos > 0 && inOrder(r) {
 		label += ", " + ordinal(w.Pos)
 	}
 	return label
@@ -202,7 +202,7 @@ func (d *drawing) resources() {
 				continue
 			}
 			label := h.Mode
-			if h.Amount > 1 && h.Amount < 1<<30 {
+			if h.Amount > 1 && h.Amount < uncounted {
 				label = strings.TrimSpace(label + " ×" + strconv.FormatInt(h.Amount, 10))
 			}
 			if h.Maybe {
@@ -270,7 +270,7 @@ func (d *drawing) node(id nodeID) {
 // useOf says how full r is.
 func useOf(r *Resource) string {
 	switch {
-	case r.Capacity > 1 && r.Capacity < 1<<30:
+	case r.Capacity > 1 && r.Capacity < uncounted:
 		return fmt.Sprintf("%d of %d, %d waiting", r.InUse, r.Capacity, r.Waiting)
 	case r.Waiting > 0:
 		return fmt.Sprintf("%d waiting", r.Waiting)

@@ -211,20 +211,23 @@ func (s *Snapshot) WaitText(t *Task) string {
 	w := t.Wait
 	if w == nil {
 		if t.State == StateQueued {
-			return "a slot of " + s.scopeName(t.Parent)
+			return "for a slot"
 		}
 		return ""
 	}
 	text := w.Op
+	if sc := s.Scope(w.Scope); w.Op == opJoin && sc != nil {
+		return text + " of " + plural(sc.Live, "task")
+	}
 	if name := s.targetName(w); name != "" {
 		text += " " + name
 	}
-	if w.Amount > 1 {
+	if w.Amount > 1 && w.Amount < uncounted {
 		text += " ×" + strconv.FormatInt(w.Amount, 10)
 	}
-	if w.Pos > 0 {
+	if r := s.Resource(w.Resource); w.Pos > 0 && inOrder(r) {
 		text += ", " + ordinal(w.Pos)
-		if r := s.Resource(w.Resource); r != nil && r.Waiting >= w.Pos {
+		if r.Waiting >= w.Pos {
 			text += " of " + strconv.Itoa(r.Waiting)
 		}
 	}

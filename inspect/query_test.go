@@ -174,7 +174,7 @@ func TestQuery_fields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `"items":[{"path":"shop","wait_text":"run.Join shop"},{"path":"shop/fetch#0","wait_text":"queue.Get jobs-1, 1st of 1"}]`; !strings.Contains(string(data), want) {
+	if want := `"items":[{"path":"shop","wait_text":"run.Join of 4 tasks"},{"path":"shop/fetch#0","wait_text":"queue.Get jobs-1, 1st of 1"}]`; !strings.Contains(string(data), want) {
 		t.Errorf("%s lacks %s", data, want)
 	}
 	var back inspect.Page

@@ -88,20 +88,24 @@ func (s *Snapshot) waitsForOwn(t *Task) bool { return t.Wait != nil && t.Wait.Op
 
 // shielded reports whether a Shield of t still has time.
 func (l *look) shielded(t *Task) bool {
-	for id, n := t.ID, 0; n < maxPath; n++ {
-		scopes, _ := l.s.Children(id)
-		for _, sc := range scopes {
-			if sc.Kind == ScopeShield && (sc.Deadline == nil || sc.Deadline.After(l.at)) {
-				return true
-			}
-		}
+	sc := l.s.shield(t)
+	return sc != nil && (sc.Deadline == nil || sc.Deadline.After(l.at))
+}
+
+// shield returns the innermost Shield that t is in, or nil.
+func (s *Snapshot) shield(t *Task) (found *Scope) {
+	id := t.ID
+	for range maxPath {
+		scopes, _ := s.Children(id)
 		i := slices.IndexFunc(scopes, func(sc *Scope) bool { return sc.Owner == t.ID })
 		if i < 0 {
-			return false
+			break
 		}
-		id = scopes[i].ID
+		if id = scopes[i].ID; scopes[i].Kind == ScopeShield {
+			found = scopes[i]
+		}
 	}
-	return false
+	return found
 }
 
 // shutdown is S1: of the highest groups and tasks that were cancelled.

@@ -9,7 +9,11 @@ import (
 // D1, D2, D3, D5: deadlocks. H1: what was not given back.
 
 func (l *look) deadlocks() {
+	l.stuck = make(map[uint64]bool)
 	for _, d := range l.s.Deadlocks() {
+		for _, id := range d.Tasks {
+			l.stuck[id] = true
+		}
 		if d.Kind == DeadlockOrphan && d.gone {
 			continue // H1 says so
 		}

@@ -99,6 +99,8 @@ var ruleCases = []ruleCase{
 	{"H2", "the holders take turns", false, 3 * time.Second, 9, func(n int) *inspect.Snapshot {
 		return with(program(inspect.Task{Wait: waits("mutex.Lock", 1)}, inspect.Task{}, inspect.Task{}), mutex("m", held(1+n%2, 1)))
 	}, ""},
+	{"H2", "in a deadlock, which D3 says", false, 3 * time.Second, 9, always(locked(held(0, 1))), ""},
+	{"H3", "in a deadlock, which D3 says", false, 30 * time.Second, 9, always(locked(held(0, 1))), ""},
 	{"H2", "for a moment", false, 3 * time.Second, 2, always(locked(held(1, 1))), ""},
 
 	{"H3", "a wait that is too long", true, 20 * time.Second, 3, always(locked(held(1, 1))), "shop/waiter waits in mutex.Lock for mutex m (1st in line of 1), held by shop/holder, for 40s"},

@@ -68,7 +68,7 @@ func (l *look) longHold(r *Resource) {
 	}
 	for _, h := range r.Holders {
 		t := l.s.Task(h.Task)
-		if h.Maybe || h.Ended || t == nil {
+		if h.Maybe || h.Ended || t == nil || l.stuck[h.Task] {
 			continue
 		}
 		since, ok := before[h.Task]
@@ -107,7 +107,7 @@ func (l *look) longWait(r *Resource) {
 	for _, w := range r.Waiters {
 		t := l.s.Task(w.Task)
 		mem, ok := l.m.tasks[w.Task]
-		if t == nil || !ok || t.Wait == nil || t.Wait.Resource != r.ID || l.at.Sub(mem.since) <= limit {
+		if t == nil || !ok || l.stuck[t.ID] || t.Wait == nil || t.Wait.Resource != r.ID || l.at.Sub(mem.since) <= limit {
 			continue
 		}
 		late++

@@ -299,7 +299,7 @@ func (p *plan) foldedWait(n int32) string {
 	case t == nil:
 		return ""
 	case t.Wait == nil:
-		return starred(p.s.WaitText(t))
+		return p.s.WaitText(t)
 	case t.Wait.Op == opJoin:
 		return opJoin
 	}

@@ -27,11 +27,12 @@ func text(t *testing.T, s *inspect.Snapshot, o inspect.TreeOptions) string {
 // server is a program with several equal requests, each with two tasks.
 func server() *inspect.Snapshot {
 	s := program(inspect.Task{Name: "accept", Site: 1})
+	s.Scopes[0].Live = 5
 	for i := range 4 {
 		id := uint64(100 + 10*i)
 		wait := &inspect.Wait{Op: "run.Join", Scope: id + 1, Since: ago(time.Second)}
 		s.Tasks = append(s.Tasks, inspect.Task{ID: id, Parent: mainGroup, Owner: mainTask, Name: fmt.Sprintf("request-%d", i), Site: 1, State: inspect.StateFinishing, Wait: wait})
-		s.Scopes = append(s.Scopes, inspect.Scope{ID: id + 1, Parent: id, Owner: id, Kind: inspect.ScopeGroup})
+		s.Scopes = append(s.Scopes, inspect.Scope{ID: id + 1, Parent: id, Owner: id, Kind: inspect.ScopeGroup, Live: 2})
 		for j, name := range []string{"fetch#0", "fetch#1"} {
 			task := inspect.Task{ID: id + 2 + uint64(j), Parent: id + 1, Owner: id, Name: name, Site: 2, State: inspect.StateBlocked, Wait: waits("queue.Get", 1)}
 			task.Wait.Since = ago(time.Duration(i+1) * time.Second)
@@ -45,9 +46,9 @@ func server() *inspect.Snapshot {
 func TestTree(t *testing.T) {
 	t.Parallel()
 	got := text(t, server(), inspect.TreeOptions{})
-	want := `shop  finishing run.Join shop for 1m0s
+	want := `shop  finishing run.Join of 5 tasks for 1m0s
 ├─ accept  active
-├─ request-0  finishing run.Join shop/request-0 for 1s
+├─ request-0  finishing run.Join of 2 tasks for 1s
 │  ├─ fetch#0  blocked queue.Get rows, 1st of 7 for 1s
 │  └─ fetch#1  blocked queue.Get rows, 2nd of 7 for 1s
 `
@@ -59,11 +60,11 @@ func TestTree(t *testing.T) {
 func TestTree_fold(t *testing.T) {
 	t.Parallel()
 	got := text(t, server(), inspect.TreeOptions{Fold: true})
-	want := `shop  finishing run.Join shop for 1m0s
+	want := `shop  finishing run.Join of 5 tasks for 1m0s
 ├─ accept  active
 ├─ request-* ×3  finishing run.Join for 1s  (9 tasks in all)
 │  └─ fetch#* ×2  blocked queue.Get rows for 1s
-└─ request-3  finishing run.Join shop/request-3 for 1s
+└─ request-3  finishing run.Join of 2 tasks for 1s
    ├─ fetch#0  blocked queue.Get rows, 7th of 7 for 4s
    └─ fetch#1  active
 `
@@ -164,7 +165,7 @@ func TestTree_scopes(t *testing.T) {
 	s.Scopes[0].Limit, s.Scopes[0].Running, s.Scopes[0].Failures, s.Scopes[0].Name = 2, 1, 1, "workers"
 	s.Scopes[0].Deadline = ago(-90 * time.Second)
 	got := text(t, with(s, mutex("m", held(0, 1))), inspect.TreeOptions{})
-	want := `shop  finishing run.Join shop/workers for 1m0s
+	want := `shop  finishing run.Join of 1 task for 1m0s
 └─ (group workers)  [1 of 2 slots taken, 0 queued, 1 failure, ends in 1m30s]
    └─ a  active  [holds mutex m]  cancelled: stop
 `

@@ -131,6 +131,12 @@ func (v *reduction) step(i int32) Step {
 	if t.Cancel != nil {
 		step.Text += "; it was asked to end" + s.cancelPhrase(t.Cancel)
 	}
+	if sh := s.shield(t); sh != nil && sh.Deadline != nil {
+		step.Text += "; it is in a Shield"
+		if left := sh.Deadline.Sub(s.Taken); left > 0 {
+			step.Text += ", for " + span(left) + " more"
+		}
+	}
 	return step
 }
 

@@ -28,7 +28,7 @@ func TestWhy(t *testing.T) {
 		{"it holds it itself", with(program(inspect.Task{Name: "a", Wait: waits("mutex.Lock", 1)}), mutex("m", held(0, 1))), firstTask, 1, inspect.VerdictDeadlock, "a deadlock of one"},
 		{"its owner has ended", with(program(inspect.Task{Name: "a", Wait: waits("mutex.Lock", 1)}), mutex("m", inspect.Hold{Name: "shop/gone", Amount: 1, Ended: true})), firstTask, 1, inspect.VerdictGone, "held by shop/gone (ended)"},
 		{"time", program(inspect.Task{Name: "a", Wait: &inspect.Wait{Op: "braid.Sleep", Timed: true, Since: ago(time.Second), Deadline: ago(-time.Minute)}}), firstTask, 1, inspect.VerdictTime, "waits in braid.Sleep, since 1s; it gives up in 1m0s"},
-		{"an event", with(program(inspect.Task{Name: "a", Wait: waits("event.Wait", 1)}), inspect.Resource{Kind: "event", Name: "ready"}), firstTask, 1, inspect.VerdictOpen, "for event ready"},
+		{"an event", with(program(inspect.Task{Name: "a", Wait: waits("event.Wait", 1)}), inspect.Resource{Kind: "event", Name: "ready"}), firstTask, 1, inspect.VerdictOpen, "shop/a waits in event.Wait for event ready, since 2s."},
 		{"a holder that is no task", with(program(inspect.Task{Name: "a", Wait: waits("semaphore.Acquire", 1)}), inspect.Resource{Kind: "semaphore", Capacity: 1, InUse: 1, Unknown: true}), firstTask, 1, inspect.VerdictUnknown, "is not in the snapshot"},
 		{"something that is not shown", program(inspect.Task{Name: "a", Wait: waits("mutex.Lock", 9)}), firstTask, 1, inspect.VerdictUnknown, "something that the snapshot does not show"},
 		{"queued", func() *inspect.Snapshot {
@@ -40,6 +40,13 @@ func TestWhy(t *testing.T) {
 			inspect.Task{Name: "large", Wait: &inspect.Wait{Op: "semaphore.Acquire", Resource: 1, Amount: 3}}, inspect.Task{Name: "small", Wait: waits("semaphore.Acquire", 1)}, inspect.Task{Name: "holder"}),
 			inspect.Resource{Kind: "semaphore", Name: "s", Capacity: 3, InUse: 1, Holders: []inspect.Hold{held(2, 1)}}), firstTask + 1, 3, inspect.VerdictActive, "So it depends on shop/holder"},
 		{"a queue", with(program(inspect.Task{Name: "a", Wait: waits("queue.Get", 1)}, inspect.Task{Name: "b"}), inspect.Resource{Kind: "queue", Name: "jobs", Capacity: 1, Holders: []inspect.Hold{user(1, "put")}}), firstTask, 2, inspect.VerdictActive, "into which these put: shop/b"},
+		{"in a shield", func() *inspect.Snapshot {
+			s := program(inspect.Task{Name: "a", Wait: &inspect.Wait{Op: "braid.Sleep", Timed: true}, Cancel: &inspect.Cancel{Kind: "failure", By: "shop/b"}})
+			s.Scopes = append(s.Scopes, inspect.Scope{ID: 50, Parent: firstTask, Owner: firstTask, Kind: inspect.ScopeShield, Deadline: ago(-3 * time.Second)})
+			return s
+		}(), firstTask, 1, inspect.VerdictTime, "it was asked to end by the failure of shop/b; it is in a Shield, for 3s more."},
+		{"a writer", with(program(inspect.Task{Name: "a", Wait: &inspect.Wait{Op: "rwmutex.Lock", Resource: 1, Amount: 1 << 40}}, inspect.Task{Name: "b"}),
+			inspect.Resource{Kind: "rwmutex", Name: "table", Capacity: 1 << 40, InUse: 1, Holders: []inspect.Hold{{Task: firstTask + 1, Amount: 1, Mode: "read"}}}), firstTask, 2, inspect.VerdictActive, "shop/a waits in rwmutex.Lock for rwmutex table (1st in line of 1), held by shop/b."},
 		{"cancelled, and busy", program(inspect.Task{Name: "a", Cancel: &inspect.Cancel{Kind: "call", Cause: "stop", Site: 2, At: ago(12 * time.Second)}}), firstTask, 1, inspect.VerdictActive,
 			"it was asked to end 12s ago by a call in shop.(*DB).query (line 30): stop.\nSo it depends on shop/a: it computes, or waits outside of braid, on a channel, a lock of package sync or the network. Look at its stack. It has not looked at its ctx"},
 	}

@@ -62,6 +62,12 @@ func resourceName(r *Resource) string {
 	return r.Kind + " " + strconv.FormatUint(r.ID, 10)
 }
 
+// uncounted is from where on an amount is no number of permits: a writer takes more of a lock than there can be readers.
+const uncounted = 1 << 30
+
+// inOrder says that those who wait on r are served one after another. What wakes all at once has no order worth showing.
+func inOrder(r *Resource) bool { return r != nil && (hasPermits(r) || r.Kind == kindQueue) }
+
 func holderName(s *Snapshot, h Hold) string {
 	if p := s.Path(h.Task); p != "" {
 		return p
@@ -117,11 +123,11 @@ func (s *Snapshot) resourcePhrase(t *Task) string {
 	}
 	var b strings.Builder
 	b.WriteString(" for ")
-	if w.Amount > 1 && w.Amount < 1<<30 { // a writer's lock is of more than anybody would count
+	if w.Amount > 1 && w.Amount < uncounted {
 		fmt.Fprintf(&b, "%d of ", w.Amount)
 	}
 	b.WriteString(resourceName(r))
-	if w.Pos > 0 {
+	if w.Pos > 0 && inOrder(r) {
 		b.WriteString(" (" + ordinal(w.Pos) + " in line")
 		if r.Waiting >= w.Pos {
 			fmt.Fprintf(&b, " of %d", r.Waiting)
@@ -165,7 +171,7 @@ func (s *Snapshot) holders(r *Resource, mode, lead string) string {
 		case h.Maybe:
 			name += " (perhaps)"
 		}
-		if h.Amount > 1 && h.Amount < 1<<30 && mode == "" {
+		if h.Amount > 1 && h.Amount < uncounted && mode == "" {
 			name += fmt.Sprintf(" (%d)", h.Amount)
 		}
 		names = append(names, name)
@@ -195,13 +201,6 @@ func plural64(n int64, one, many string) string {
 		return "1 " + one
 	}
 	return strconv.FormatInt(n, 10) + " " + many
-}
-
-func verb(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }
 
 // since returns how long before s was taken t was, as people read it; 0 if t is nil.
