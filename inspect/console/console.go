@@ -3,7 +3,7 @@ package console
 
 import "embed"
 
-// FS has index.html and what that loads.
+// FS has index.html and what that loads: plain files, which need no build and load nothing from elsewhere.
 //
-//go:embed *.html
+//go:embed *.html *.css *.js *.svg
 var FS embed.FS

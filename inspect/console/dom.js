@@ -1,0 +1,64 @@
+// Elements and words.
+
+// h makes an element: h("a.quiet", {href: "#"}, "text", otherElement).
+export function h(spec, props, ...children) {
+  const [tag, ...classes] = spec.split(".");
+  const el = document.createElement(tag || "div");
+  if (classes.length) el.className = classes.join(" ");
+  return fill(el, props, children);
+}
+
+// s is h for SVG.
+export function s(spec, props, ...children) {
+  const [tag, ...classes] = spec.split(".");
+  const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  if (classes.length) el.setAttribute("class", classes.join(" "));
+  return fill(el, props, children);
+}
+
+function fill(el, props, children) {
+  for (const [k, v] of Object.entries(props || {})) {
+    if (v === undefined || v === null || v === false) continue;
+    if (k.startsWith("on")) el.addEventListener(k.slice(2), v);
+    else if (k === "depth") el.style.setProperty("--depth", v);
+    else el.setAttribute(k, v === true ? "" : v);
+  }
+  el.append(...children.flat(9).filter((c) => c !== null && c !== undefined && c !== false && c !== ""));
+  return el;
+}
+
+// span says how long something has lasted.
+export function span(us) {
+  if (us === undefined || us === null || us < 0) return "";
+  if (us < 1000) return us + " µs";
+  if (us < 1e6) return (us / 1e3).toFixed(us < 1e4 ? 1 : 0) + " ms";
+  const sec = us / 1e6;
+  if (sec < 60) return sec.toFixed(1) + " s";
+  if (sec < 3600) return Math.floor(sec / 60) + " min " + Math.floor(sec % 60) + " s";
+  if (sec < 86400) return Math.floor(sec / 3600) + " h " + Math.floor((sec % 3600) / 60) + " min";
+  return Math.floor(sec / 86400) + " d " + Math.floor((sec % 86400) / 3600) + " h";
+}
+
+// since is the span from one time to another, in words.
+export function since(from, to) {
+  return from ? span((Date.parse(to) - Date.parse(from)) * 1000) : "";
+}
+
+export function number(n) {
+  return Number(n).toLocaleString("en");
+}
+
+export function state(name) {
+  return h("span.state." + name, null, name);
+}
+
+export function taskLink(id, text) {
+  return h("a", { href: "#/task/" + id }, text || "task " + id);
+}
+
+// cancelText says why something was asked to end.
+export function cancelText(c, taken) {
+  if (!c) return "";
+  const how = { call: "by a call", deadline: "by its deadline", context: "by a context from outside", failure: "by a failure", parent: "with what is above it" }[c.kind] || "";
+  return ["asked to end", c.at ? since(c.at, taken) + " ago" : "", how, c.by ? "of " + c.by : "", c.cause ? "– " + c.cause : ""].filter(Boolean).join(" ");
+}

@@ -1,0 +1,24 @@
+import { get } from "./api.js";
+import { h, since, taskLink } from "./dom.js";
+
+// What looks wrong, the worst first.
+
+export function findingsView(view) {
+  async function refresh(signal) {
+    const f = await get("findings", {}, signal);
+    const rank = { error: 0, warning: 1, info: 2 };
+    const list = f.items.slice().sort((a, b) => rank[a.severity] - rank[b.severity] || Date.parse(a.since) - Date.parse(b.since));
+    const parts = list.map((x) => finding(x, f.taken));
+    if (!parts.length) parts.push(h("div.card.note", null, "Nothing looks wrong.", f.suspected ? ` ${f.suspected} suspected: looked at again in a moment.` : ""));
+    view.replaceChildren(...parts);
+  }
+  return { refresh };
+}
+
+export function finding(x, taken) {
+  return h("article.card.finding." + x.severity, { "aria-label": x.code + " " + x.title },
+    h("h2", null, h("span.mono", null, x.code), x.title, h("span.tag." + x.severity, null, x.severity), h("span.tag", { title: "how sure this is" }, x.confidence), h("span.quiet", null, "for " + since(x.since, taken))),
+    ...x.text.split("; ").map((t) => h("p", null, t)),
+    x.hint ? h("p.hint", null, x.hint) : null,
+    h("p", null, (x.subjects || []).map((sub, i) => [i ? " · " : "", sub.kind === "task" ? taskLink(sub.id, sub.name) : `${sub.kind} ${sub.name || sub.id}`])));
+}

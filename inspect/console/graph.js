@@ -1,0 +1,183 @@
+import { get } from "./api.js";
+import { h, s, number } from "./dom.js";
+
+// Who waits for whom, drawn: from those that wait, on the left, to those that could go on, on the right.
+// Rows are layers by the longest way; edges that close a circle are left out of that. Equal waiters are drawn once.
+
+const W = 190, H = 42, GAP_X = 70, GAP_Y = 16, MAX = 240;
+
+export function graphView(view) {
+  const box = h("div.graph");
+  const sum = h("p.quiet");
+  view.replaceChildren(h("div.row.filters", null, sum, h("span.quiet", null, "─ waits on   ┄ held or used by   red: a deadlock")), h("div.card", null, box));
+
+  async function refresh(signal) {
+    const g = await get("graph", { of: "wait,hold,await", format: "json" }, signal);
+    const at = box.contains(document.activeElement) ? document.activeElement.dataset.key : "";
+    const left = box.scrollLeft, top = box.scrollTop;
+    const m = fold(model(g));
+    sum.textContent = m.nodes.length ? `${number(m.total)} tasks and things they wait on${m.cut ? `; ${number(m.cut)} are not drawn` : ""}${g.truncated ? "; there are more" : ""}` : "";
+    box.replaceChildren(m.nodes.length ? draw(m) : h("div.note", null, "Nobody waits for anybody."));
+    box.scrollLeft = left;
+    box.scrollTop = top;
+    if (at) box.querySelector(`[data-key="${CSS.escape(at)}"]`)?.focus();
+  }
+  return { refresh };
+}
+
+function model(g) {
+  const nodes = new Map();
+  for (const n of g.nodes) nodes.set(n.kind + n.id, { key: n.kind + n.id, ...n, out: [], in: [], count: 1 });
+  const edges = [];
+  for (const e of g.edges) {
+    const from = nodes.get(e.from_kind + e.from), to = nodes.get(e.to_kind + e.to);
+    if (!from || !to || from === to) continue;
+    const edge = { from, to, kind: e.kind, label: e.label };
+    from.out.push(edge);
+    to.in.push(edge);
+    edges.push(edge);
+  }
+  const used = [...nodes.values()].filter((n) => n.out.length || n.in.length);
+  return { nodes: used, edges, total: used.length };
+}
+
+// fold draws tasks once that nobody waits for and that wait on the same.
+function fold(m) {
+  const seen = new Map(), gone = new Set();
+  for (const n of m.nodes) {
+    if (n.in.length || n.out.length !== 1 || n.deadlock) continue;
+    const key = n.out[0].to.key + "|" + n.out[0].kind + "|" + n.name.replace(/#?\d+$/, "");
+    const first = seen.get(key);
+    if (first) {
+      first.count++;
+      gone.add(n);
+    } else {
+      seen.set(key, n);
+    }
+  }
+  const size = new Map(); // of its component: deadlocks first, then the large ones
+  const nodes = m.nodes.filter((n) => !gone.has(n));
+  const comp = components(nodes, gone);
+  comp.sort((a, b) => b.some((n) => n.deadlock) - a.some((n) => n.deadlock) || b.length - a.length);
+  const kept = [];
+  let cut = 0;
+  for (const c of comp) {
+    if (kept.flat().length + c.length <= MAX || !kept.length) kept.push(c.slice(0, MAX));
+    else cut += c.length;
+  }
+  for (const c of kept) for (const n of c) size.set(n, true);
+  const edges = m.edges.filter((e) => size.has(e.from) && size.has(e.to));
+  return { comps: kept, nodes: kept.flat(), edges, total: m.total, cut };
+}
+
+function components(nodes, gone) {
+  const left = new Set(nodes), list = [];
+  for (const n of nodes) {
+    if (!left.has(n)) continue;
+    const comp = [], todo = [n];
+    left.delete(n);
+    while (todo.length) {
+      const x = todo.pop();
+      comp.push(x);
+      for (const y of [...x.out.map((e) => e.to), ...x.in.map((e) => e.from)]) if (!gone.has(y) && left.delete(y)) todo.push(y);
+    }
+    list.push(comp);
+  }
+  return list;
+}
+
+// place gives the nodes of one component their x and y, below top. It returns where the next one begins.
+function place(comp, edges, top) {
+  const state = new Map(), back = new Set();
+  for (const start of comp) { // a search in depth, without recursion, that finds the edges that close circles
+    if (state.has(start)) continue;
+    const stack = [[start, 0]];
+    state.set(start, 1);
+    while (stack.length) {
+      const frame = stack[stack.length - 1], [n, i] = frame;
+      if (i === n.out.length) { state.set(n, 2); stack.pop(); continue; }
+      frame[1]++;
+      const e = n.out[i];
+      if (state.get(e.to) === 1) back.add(e);
+      else if (!state.has(e.to)) { state.set(e.to, 1); stack.push([e.to, 0]); }
+    }
+  }
+  const layer = new Map(comp.map((n) => [n, 0]));
+  const within = new Set(comp);
+  for (let round = 0, moved = true; moved && round < comp.length; round++) {
+    moved = false;
+    for (const n of comp) for (const e of n.out) {
+      if (back.has(e) || !within.has(e.to)) continue;
+      if (layer.get(e.to) < layer.get(n) + 1) { layer.set(e.to, layer.get(n) + 1); moved = true; }
+    }
+  }
+  const rows = [];
+  for (const n of comp) (rows[layer.get(n)] ||= []).push(n);
+  for (const r of rows) r.forEach((n, i) => { n.order = i; });
+  const mean = (list) => (list.length ? list.reduce((a, b) => a + b, 0) / list.length : -1);
+  for (let round = 0; round < 6; round++) { // order each layer by where its neighbours are
+    const down = round % 2 === 0;
+    for (const r of down ? rows : rows.slice().reverse()) {
+      for (const n of r) {
+        const near = (down ? n.in.map((e) => e.from) : n.out.map((e) => e.to)).filter((x) => within.has(x) && x.order !== undefined);
+        n.bary = near.length ? mean(near.map((x) => x.order)) : n.order;
+      }
+      r.sort((a, b) => a.bary - b.bary).forEach((n, i) => { n.order = i; });
+    }
+  }
+  const tall = Math.max(...rows.map((r) => r.length));
+  for (let l = 0; l < rows.length; l++) {
+    const pad = ((tall - rows[l].length) * (H + GAP_Y)) / 2;
+    rows[l].forEach((n, i) => { n.x = 10 + l * (W + GAP_X); n.y = top + pad + i * (H + GAP_Y); });
+  }
+  return { bottom: top + tall * (H + GAP_Y) + 24, right: rows.length * (W + GAP_X) };
+}
+
+function draw(m) {
+  let top = 12, right = 0;
+  for (const c of m.comps) {
+    const p = place(c, m.edges, top);
+    top = p.bottom;
+    right = Math.max(right, p.right);
+  }
+  const svg = s("svg", { width: right + 20, height: top, viewBox: `0 0 ${right + 20} ${top}`, role: "group", "aria-label": "Who waits for whom" },
+    s("defs", null, ["", "dead"].map((c) => s("marker" + (c ? "." + c : ""), { id: "tip" + c, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto-start-reverse" }, s("path", { d: "M0 0L8 4L0 8z" })))));
+  for (const e of m.edges) {
+    const dead = e.from.deadlock && e.to.deadlock;
+    const forward = e.to.x > e.from.x;
+    const x1 = e.from.x + (forward ? W : W / 2), y1 = e.from.y + (forward ? H / 2 : H), x2 = e.to.x + (forward ? 0 : W / 2), y2 = e.to.y + (forward ? H / 2 : H);
+    const bend = forward ? Math.max(30, (x2 - x1) / 2) : 0;
+    const d = forward ? `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}` : `M${x1} ${y1}C${x1} ${y1 + 46} ${x2} ${y2 + 46} ${x2} ${y2}`;
+    svg.append(s("path.edge." + (e.kind === "hold" ? "hold" : e.kind) + (dead ? ".dead" : ""), { d, "marker-end": `url(#tip${dead ? "dead" : ""})` }, s("title", null, `${e.from.name} → ${e.to.name}${e.label ? ": " + e.label : ""}`)));
+  }
+  for (const n of m.nodes) {
+    const isTask = n.kind === "task";
+    const title = n.kind === "task" ? n.name.split("/").pop() : `${n.name || n.kind + " " + n.id}`;
+    const sub = isTask ? (n.count > 1 ? `×${number(n.count)} ` : "") + (n.state || "") : n.detail || n.kind;
+    const says = [n.kind, n.name, n.count > 1 ? n.count + " times" : "", n.state, n.detail, n.deadlock ? "in a deadlock" : "", n.out.length ? "waits for " + n.out.map((e) => e.to.name).join(", ") : ""].filter(Boolean).join(", ");
+    svg.append(s("g.node." + n.kind + (n.state === "active" ? ".active" : "") + (n.deadlock ? ".dead" : "") + (isTask ? ".link" : ""), {
+      transform: `translate(${n.x} ${n.y})`, tabindex: "0", role: isTask ? "link" : "img", "aria-label": says, "data-key": n.key,
+      onclick: isTask ? () => { location.hash = "#/task/" + n.id; } : undefined,
+      onkeydown: (e) => keys(e, n, m, svg),
+    }, s("title", null, says), s("rect", { width: W, height: H, rx: isTask ? 8 : 2 }), s("text", { x: 10, y: 18 }, short(title, 26)), s("text.sub", { x: 10, y: 33 }, short(sub, 30))));
+  }
+  return svg;
+}
+
+function keys(e, n, m, svg) {
+  const go = (x) => x && svg.querySelector(`[data-key="${CSS.escape(x.key)}"]`)?.focus();
+  const near = (dy) => m.nodes.filter((x) => x.x === n.x && (x.y - n.y) * dy > 0).sort((a, b) => Math.abs(a.y - n.y) - Math.abs(b.y - n.y))[0];
+  switch (e.key) {
+    case "Enter": if (n.kind === "task") location.hash = "#/task/" + n.id; break;
+    case "ArrowRight": go(n.out[0]?.to); break;
+    case "ArrowLeft": go(n.in[0]?.from); break;
+    case "ArrowDown": go(near(1)); break;
+    case "ArrowUp": go(near(-1)); break;
+    default: return;
+  }
+  e.preventDefault();
+}
+
+function short(text, n) {
+  return text.length > n ? text.slice(0, n - 1) + "…" : text;
+}

@@ -1,0 +1,139 @@
+import { get } from "./api.js";
+import { h, span, state, number } from "./dom.js";
+
+// The tree: who owns whom. Equal subtrees are shown once, with their number, so 10,000 tasks are a page.
+// It is read again with each look, and what was open stays open: rows are known by their ids.
+
+const FIRST = 60; // rows of one level that are shown before "more"
+
+export function treeView(view) {
+  const open = new Map(); // id -> true or false, where somebody has said
+  const wanted = new Map(); // id -> rows of this level to be shown
+  let fold = true, focus = "", last = null;
+
+  const root = h("div.tree", { role: "tree", "aria-label": "Tasks and scopes" });
+  const sum = h("span.quiet");
+  const foldBox = h("input", { type: "checkbox", checked: true, id: "fold", onchange: () => { fold = foldBox.checked; refresh(); } });
+  view.replaceChildren(
+    h("div.row.filters", null, h("label", { for: "fold" }, foldBox, " fold equal subtrees"),
+      h("button", { type: "button", onclick: () => all(true) }, "Open all"), h("button", { type: "button", onclick: () => all(false) }, "Close all"), sum),
+    h("div.card", null, root));
+  root.addEventListener("keydown", keys);
+  root.addEventListener("click", click);
+
+  function all(v) {
+    open.clear();
+    (function walk(nodes) { for (const n of nodes || []) { open.set(key(n), v); walk(n.children); } })(last?.roots);
+    draw();
+  }
+
+  const key = (n) => n.kind + n.id;
+  const isOpen = (n, depth) => open.get(key(n)) ?? (depth < 4 || n.kind !== "task");
+
+  function row(n, depth) {
+    const kids = n.children?.length || n.cut;
+    const opened = kids && isOpen(n, depth);
+    const scope = n.kind !== "task";
+    const line = h("div.line", { depth },
+      h("span.twist", { "aria-hidden": "true" }, kids ? (opened ? "▾" : "▸") : "·"),
+      h("span.name", null, scope ? `(${n.kind}${n.name ? " " + n.name : ""})` : n.name),
+      n.count > 1 ? h("span.times", { title: `${n.count} equal subtrees` }, "×" + number(n.count)) : null,
+      n.state ? state(n.state) : null,
+      n.wait ? h("span.wait", null, n.wait) : null,
+      n.since_us ? h("span.quiet", null, span(n.since_us)) : null,
+      n.cancel ? h("span.cancel", null, "asked to end: " + n.cancel) : null,
+      n.detail ? h("span.detail", null, n.detail) : null,
+      kids && !opened ? h("span.quiet", null, number(n.size) + (n.size === 1 ? " task" : " tasks") + " in it") : null);
+    const label = [scope ? n.kind + " " + n.name : n.name, n.count > 1 ? n.count + " times" : "", n.state, n.wait].filter(Boolean).join(", ");
+    const item = h(scope ? "div.scope" : "div", { role: "treeitem", tabindex: "-1", "aria-level": depth + 1, "aria-expanded": kids ? String(!!opened) : undefined, "aria-label": label, "data-key": key(n), "data-id": scope ? undefined : n.id }, line);
+    if (opened) {
+      const group = h("div", { role: "group" });
+      level(group, n.children || [], n.cut || 0, depth + 1, key(n));
+      item.append(group);
+    }
+    return item;
+  }
+
+  function level(into, nodes, cut, depth, id) {
+    const limit = wanted.get(id) || FIRST;
+    for (const n of nodes.slice(0, limit)) into.append(row(n, depth));
+    const hidden = Math.max(0, nodes.length - limit);
+    if (hidden || cut) {
+      const text = hidden ? `${number(hidden + cut)} more` : `${number(cut)} more, not read: open a task's own page`;
+      into.append(h("div.more", { role: "treeitem", tabindex: "-1", "aria-level": depth + 1, "data-more": hidden ? id : undefined, "data-key": "more" + id },
+        h("div.line", { depth }, h("span.twist", null, "…"), text)));
+    }
+  }
+
+  function draw() {
+    if (!last) return;
+    const active = root.contains(document.activeElement);
+    const frag = document.createDocumentFragment();
+    level(frag, last.roots, last.cut || 0, 0, "top");
+    root.replaceChildren(frag);
+    sum.textContent = `${number(last.tasks)} tasks in ${number(last.nodes)} lines${last.truncated ? ", cut" : ""}`;
+    const items = [...root.querySelectorAll('[role="treeitem"]')];
+    const at = items.find((i) => i.dataset.key === focus) || items[0];
+    if (at) {
+      at.tabIndex = 0;
+      if (active) at.focus({ preventScroll: true });
+    } else {
+      root.replaceChildren(h("div.note", null, "No task runs."));
+    }
+  }
+
+  function move(item) {
+    if (!item) return;
+    for (const i of root.querySelectorAll('[tabindex="0"]')) i.tabIndex = -1;
+    item.tabIndex = 0;
+    focus = item.dataset.key;
+    item.focus();
+    item.firstChild.scrollIntoView({ block: "nearest" });
+  }
+
+  function toggle(item, to) {
+    if (item.dataset.more) {
+      wanted.set(item.dataset.more, (wanted.get(item.dataset.more) || FIRST) + 500);
+    } else if (item.hasAttribute("aria-expanded")) {
+      open.set(item.dataset.key, to ?? item.getAttribute("aria-expanded") !== "true");
+    } else {
+      return;
+    }
+    focus = item.dataset.key;
+    draw();
+    move([...root.querySelectorAll('[role="treeitem"]')].find((i) => i.dataset.key === focus));
+  }
+
+  function keys(e) {
+    const item = e.target.closest?.('[role="treeitem"]');
+    if (!item || e.altKey || e.ctrlKey || e.metaKey) return;
+    const items = [...root.querySelectorAll('[role="treeitem"]')], i = items.indexOf(item);
+    const opened = item.getAttribute("aria-expanded");
+    switch (e.key) {
+      case "ArrowDown": move(items[i + 1]); break;
+      case "ArrowUp": move(items[i - 1]); break;
+      case "Home": move(items[0]); break;
+      case "End": move(items[items.length - 1]); break;
+      case "ArrowRight": if (opened === "false" || item.dataset.more) toggle(item, true); else if (opened) move(items[i + 1]); break;
+      case "ArrowLeft": if (opened === "true") toggle(item, false); else move(item.parentElement.closest('[role="treeitem"]')); break;
+      case " ": toggle(item); break;
+      case "Enter": if (item.dataset.id) location.hash = "#/task/" + item.dataset.id; else toggle(item); break;
+      default: return;
+    }
+    e.preventDefault();
+  }
+
+  function click(e) {
+    const item = e.target.closest('[role="treeitem"]');
+    if (!item) return;
+    if (e.target.classList.contains("twist") || item.dataset.more || !item.dataset.id) toggle(item);
+    else if (e.target.classList.contains("name")) location.hash = "#/task/" + item.dataset.id;
+    else move(item);
+  }
+
+  async function refresh(signal) {
+    last = await get("tree", { fold: fold ? 1 : 0 }, signal);
+    draw();
+  }
+  return { refresh };
+}
