@@ -448,3 +448,90 @@ func ExampleConfig_drain() {
 	// shop is not ready: it stops <nil>
 	// true
 }
+
+// Alive is for the platform: it should replace the process.
+func ExampleService_Alive() {
+	svc := service.New(service.Config{Name: "shop", Log: silent})
+	svc.Add(service.Component{
+		Name:  "worker",
+		Alive: func(context.Context) error { return errors.New("no progress for an hour") },
+		Run: func(ctx context.Context) error {
+			for svc.Alive() == nil { // until the check has been made
+				_ = braid.Sleep(ctx, time.Millisecond)
+			}
+			fmt.Println(svc.Alive())
+			svc.Stop(nil)
+			return nil
+		},
+	})
+	_ = svc.Run(context.Background())
+	// Output: shop is not alive: worker: no progress for an hour
+}
+
+// The reasons of a HealthError are for a page, one line each.
+func ExampleHealthError() {
+	svc := service.New(service.Config{Name: "shop", Log: silent})
+	svc.Add(
+		service.Component{Name: "first", Start: func(context.Context) error {
+			if e, ok := errors.AsType[*service.HealthError](svc.Ready()); ok {
+				for _, reason := range e.Reasons {
+					fmt.Println(reason)
+				}
+			}
+			return nil
+		}},
+		service.Component{Name: "second", Run: func(context.Context) error { return nil }},
+	)
+	_ = svc.Run(context.Background())
+	// Output:
+	// first is starting
+	// second is idle
+}
+
+// A handler that makes its requests tasks by itself: those in Work are waited for when the server stops, those in Always are not.
+func ExampleHTTPScope() {
+	svc := service.New(service.Config{Name: "shop", Log: silent})
+	var url string
+	svc.Add(
+		service.HTTP(service.HTTPConfig{
+			Addr: "127.0.0.1:0", Log: silent,
+			OnListen: func(addr net.Addr) { url = service.URL(addr) },
+			Routes: func(s service.HTTPScope) http.Handler {
+				work := braid.NewPortal(s.Work)
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if s.Stopping.IsSet() {
+						http.Error(w, "stopping", http.StatusServiceUnavailable)
+						return
+					}
+					_ = work.Do(r.Context(), func(ctx context.Context) error {
+						_, err := fmt.Fprintln(w, braid.Current(ctx).Path())
+						return err
+					}, braid.Name("order"))
+				})
+			},
+		}),
+		service.Component{Name: "client", Run: func(context.Context) error {
+			defer svc.Stop(nil)
+			resp, err := http.Get(url) //nolint:gosec,noctx // its own server
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			_, err = io.Copy(os.Stdout, resp.Body)
+			return err
+		}},
+	)
+	fmt.Println(svc.Run(context.Background()))
+	// Output:
+	// shop/http/order
+	// <nil>
+}
+
+// What a component's ctx has ended with says why the service stops.
+func ExampleSignalError() {
+	var err error = &service.SignalError{Signal: os.Interrupt}
+	if e, ok := errors.AsType[*service.SignalError](err); ok {
+		fmt.Println(e, e.Signal == os.Interrupt)
+	}
+	// Output: service: signal: interrupt true
+}

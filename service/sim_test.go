@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,19 +13,33 @@ import (
 	"github.com/braid-go/braid/sim"
 )
 
-// world is what the components of a simulated service must not do wrong. Tasks of a simulation run one at a time, so it needs no lock.
+// chooser decides what happens in a world, and hears what is wrong with it: a *sim.T, or chance.
+type chooser interface {
+	IntN(n int) int
+	Errorf(format string, args ...any)
+}
+
+// world is what the components of a service must not do wrong.
 type world struct {
-	s       *sim.T
+	s       chooser
+	aborts  bool
+	ordered bool // also in restarts
+
+	mu      sync.Mutex
 	held    []bool // by component: Start has succeeded and Stop has not been called
 	running []int  // calls of Run that go on
 	calls   int    // functions that go on
 	mayFail int    // how many more failures there may be
-	aborts  bool
-	ordered bool // also in restarts
+}
+
+func newWorld(s chooser, n int, strategy service.Strategy) *world {
+	return &world{s: s, held: make([]bool, n), running: make([]int, n), mayFail: 3, ordered: strategy != service.OneForOne}
 }
 
 // chance reports whether something goes wrong, one time in n.
 func (w *world) chance(n int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.mayFail == 0 || w.s.IntN(n) != 0 {
 		return false
 	}
@@ -32,11 +47,18 @@ func (w *world) chance(n int) bool {
 	return true
 }
 
+// do looks at the world, or changes it.
+func (w *world) do(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
 // call is around each function.
 func (w *world) call(fn func(ctx context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		w.calls++
-		defer func() { w.calls-- }()
+		w.do(func() { w.calls++ })
+		defer w.do(func() { w.calls-- })
 		return fn(ctx)
 	}
 }
@@ -53,29 +75,33 @@ func (w *world) component(i int) service.Component {
 	return service.Component{
 		Name: name, Restart: service.Restart(w.s.IntN(3)),
 		Start: w.call(func(ctx context.Context) error {
-			if w.held[i] || w.running[i] > 0 {
-				w.s.Errorf("%s is started while it is", name)
-			}
-			for j := range i {
-				if !w.held[j] && w.ordered {
-					w.s.Errorf("%s is started before c%d", name, j)
+			w.do(func() {
+				if w.held[i] || w.running[i] > 0 {
+					w.s.Errorf("%s is started while it is", name)
 				}
-			}
+				for j := range i {
+					if !w.held[j] && w.ordered {
+						w.s.Errorf("%s is started before c%d", name, j)
+					}
+				}
+			})
 			if err := dwell(ctx); err != nil && w.s.IntN(2) == 0 {
 				return err
 			}
 			if w.chance(4) {
 				return fail()
 			}
-			w.held[i] = true
+			w.do(func() { w.held[i] = true })
 			return nil
 		}),
 		Run: w.call(func(ctx context.Context) error {
-			if !w.held[i] || w.running[i] > 0 {
-				w.s.Errorf("%s runs although it is not started, or runs already", name)
-			}
-			w.running[i]++
-			defer func() { w.running[i]-- }()
+			w.do(func() {
+				if !w.held[i] || w.running[i] > 0 {
+					w.s.Errorf("%s runs although it is not started, or runs already", name)
+				}
+				w.running[i]++
+			})
+			defer w.do(func() { w.running[i]-- })
 			if w.chance(2) {
 				if err := dwell(ctx); err != nil {
 					return err
@@ -92,10 +118,12 @@ func (w *world) component(i int) service.Component {
 			if ctx.Err() != nil && !w.aborts {
 				w.s.Errorf("%s is stopped with a ctx that has ended", name)
 			}
-			if !w.held[i] || w.running[i] > 0 {
-				w.s.Errorf("%s is stopped although it is not started, or still runs", name)
-			}
-			w.held[i] = false
+			w.do(func() {
+				if !w.held[i] || w.running[i] > 0 {
+					w.s.Errorf("%s is stopped although it is not started, or still runs", name)
+				}
+				w.held[i] = false
+			})
 			err := dwell(ctx)
 			if w.chance(4) {
 				return fail()
@@ -111,11 +139,25 @@ func (w *world) component(i int) service.Component {
 	}
 }
 
+// wantOver checks that nothing is left.
+func (w *world) wantOver(svc *service.Service) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calls != 0 {
+		w.s.Errorf("%d functions still run", w.calls)
+	}
+	for i, held := range w.held {
+		if held {
+			w.s.Errorf("c%d has not been stopped: %+v", i, svc.Status())
+		}
+	}
+}
+
 // program is a service of three components, and somebody who ends it.
 func program(strategy service.Strategy, cancels, slow bool) func(*sim.T) {
 	return func(s *sim.T) {
 		const n = 3
-		w := &world{s: s, held: make([]bool, n), running: make([]int, n), mayFail: 3, ordered: strategy != service.OneForOne}
+		w := newWorld(s, n, strategy)
 		svc := service.New(quiet(service.Config{
 			Strategy: strategy, MaxRestarts: 1 + s.IntN(3), Rand: s.Rand().Float64, CheckEvery: time.Hour,
 		}))
@@ -153,14 +195,7 @@ func program(strategy service.Strategy, cancels, slow bool) func(*sim.T) {
 		if slow {
 			return // what had no time to end is left
 		}
-		if w.calls != 0 {
-			s.Errorf("%d functions still run", w.calls)
-		}
-		for i, held := range w.held {
-			if held {
-				s.Errorf("c%d has not been stopped: %+v", i, svc.Status())
-			}
-		}
+		w.wantOver(svc)
 	}
 }
 
