@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -275,6 +276,23 @@ func TestRules(t *testing.T) {
 				t.Errorf("%s has no case in which it finds something: %v", r.Code, finds)
 			}
 		}
+	}
+}
+
+// The documentation has a row for each rule, with its title.
+func TestRules_documented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/inspector.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range inspect.AllRules() {
+		if row := "| " + r.Code + " | " + r.Title + " |"; !strings.Contains(string(text), row) {
+			t.Errorf("docs/inspector.md has no row %q", row)
+		}
+	}
+	if rows := strings.Count(string(text), " | certain | ") + strings.Count(string(text), " | likely | ") + strings.Count(string(text), " | hint | "); rows > len(inspect.AllRules()) {
+		t.Errorf("docs/inspector.md has %d rows and there are %d rules", rows, len(inspect.AllRules()))
 	}
 }
 
