@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -86,9 +87,7 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values, acce
 	if err != nil {
 		return nil, fmt.Errorf("inspect: ask %s: %w", c.name, err)
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Accept", accept)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

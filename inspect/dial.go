@@ -76,28 +76,27 @@ func dialSocket(ctx context.Context, path, name string, gone func() bool) (*Clie
 		DisableCompression: true,
 	})
 	c.gone = gone
-	_, err := c.greet(ctx)
-	if err != nil {
-		c.Close()
+	if err := c.greet(ctx); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
 // greet checks who answers.
-func (c *Client) greet(ctx context.Context) (*Info, error) {
+func (c *Client) greet(ctx context.Context) error {
 	ctx, stop := context.WithTimeoutCause(ctx, dialTime, fmt.Errorf("inspect: %s does not answer within %v", c.name, dialTime))
 	defer stop()
 	i, err := c.Info(ctx)
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case i.Process.FormatVersion == 0:
-		return nil, fmt.Errorf("inspect: %s is no braid inspector", c.name)
+		return fmt.Errorf("inspect: %s is no braid inspector", c.name)
 	case i.Process.FormatVersion > FormatVersion:
-		return nil, fmt.Errorf("inspect: %s has records of version %d, and this program reads version %d; use a newer one", c.name, i.Process.FormatVersion, FormatVersion)
+		return fmt.Errorf("inspect: %s has records of version %d, and this program reads version %d; use a newer one", c.name, i.Process.FormatVersion, FormatVersion)
 	}
-	return i, nil
+	return nil
 }
 
 func dialURL(ctx context.Context, target string, getenv func(string) string) (*Client, error) {
@@ -117,8 +116,8 @@ func dialURL(ctx context.Context, target string, getenv func(string) string) (*C
 	u.Path = prefix + "v1/"
 	c := newClient(u.Host, u.String(), &http.Transport{DisableCompression: true})
 	c.token = token
-	if _, err := c.greet(ctx); err != nil {
-		c.Close()
+	if err := c.greet(ctx); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
 	return c, nil
@@ -222,7 +221,7 @@ func dialBase(ctx context.Context, b base) (*Client, error) {
 // containerBases finds the inspectors of a process whose files are in a container, through /proc/PID/root. There it may have another PID.
 func containerBases(pid int) []base {
 	proc := "/proc/" + strconv.Itoa(pid)
-	status, err := os.ReadFile(proc + "/status")
+	status, err := os.ReadFile(proc + "/status") //nolint:gosec // of a PID
 	if err != nil {
 		return nil
 	}
@@ -237,7 +236,7 @@ func containerBases(pid int) []base {
 		}
 	}
 	env := make(map[string]string)
-	if text, err := os.ReadFile(proc + "/environ"); err == nil {
+	if text, err := os.ReadFile(proc + "/environ"); err == nil { //nolint:gosec // of a PID
 		for kv := range strings.SplitSeq(string(text), "\x00") {
 			k, v, _ := strings.Cut(kv, "=")
 			env[k] = v
@@ -268,7 +267,7 @@ func containerBases(pid int) []base {
 
 // openFile makes a client for a snapshot in a file.
 func openFile(path string) (*Client, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the caller's own file
 	if err != nil {
 		return nil, fmt.Errorf("inspect: %w", err)
 	}
@@ -305,7 +304,7 @@ func (t inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	go func() {
 		t.h.ServeHTTP(out, in)
 		out.WriteHeader(http.StatusOK)
-		w.Close()
+		_ = w.Close()
 	}()
 	<-out.begun // a handler for a file does not wait for anybody
 	return &http.Response{
@@ -397,7 +396,7 @@ func running(ctx context.Context, b base) Running {
 		r.Error = strings.TrimPrefix(err.Error(), "inspect: ")
 		return r
 	}
-	c.Close()
+	_ = c.Close()
 	return r
 }
 
@@ -425,13 +424,13 @@ func Await(ctx context.Context, path string) (*Client, error) {
 				return
 			}
 			if u, ok := c.(*net.UnixConn); ok && checkPeer(u) != nil {
-				c.Close()
+				_ = c.Close()
 				continue
 			}
 			select {
 			case conns <- c:
 			case <-life.Done():
-				c.Close()
+				_ = c.Close()
 				return
 			}
 		}
@@ -457,11 +456,11 @@ func Await(ctx context.Context, path string) (*Client, error) {
 	})
 	i, err := c.Info(ctx) // waits for the first connection
 	if err != nil {
-		c.Close()
+		_ = c.Close()
 		return nil, err
 	}
 	if i.Process.FormatVersion == 0 || i.Process.FormatVersion > FormatVersion {
-		c.Close()
+		_ = c.Close()
 		return nil, fmt.Errorf("inspect: the program at %s has records of version %d, and this program reads version %d", path, i.Process.FormatVersion, FormatVersion)
 	}
 	c.name = fmt.Sprintf("process %d (%s)", i.Process.PID, i.Process.Name)

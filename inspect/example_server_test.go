@@ -371,8 +371,7 @@ func ExampleProblem() {
 	c := dump().Client()
 	defer c.Close()
 	_, err := c.Series(context.Background(), 0)
-	var p *inspect.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*inspect.Problem](err); ok {
 		fmt.Println(p.Status, p.Detail)
 	}
 	// Output: 501 what has happened over time a file cannot tell; ask a process
@@ -385,8 +384,8 @@ func ExampleReadSnapshot() {
 		fmt.Println(err)
 		return
 	}
-	whole := b.String()
-	s, err := inspect.ReadSnapshot(strings.NewReader(whole[:strings.Index(whole, `{"type":"resource"`)]))
+	whole, _, _ := strings.Cut(b.String(), `{"type":"resource"`)
+	s, err := inspect.ReadSnapshot(strings.NewReader(whole))
 	fmt.Println(len(s.Tasks), "tasks")
 	fmt.Println(err)
 	var e *inspect.SnapshotError

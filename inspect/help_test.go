@@ -73,7 +73,7 @@ func takeShop() func() *inspect.Snapshot {
 // shortDir is a directory whose path is short enough for sockets, and that is this user's alone.
 func shortDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "braid")
+	dir, err := os.MkdirTemp("", "braid") //nolint:usetesting // t.TempDir has a mode and a length that are not good for sockets
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,3 +230,6 @@ func files(t testing.TB, dir string) string {
 	}
 	return strings.Join(list, " ")
 }
+
+// pass lets time pass in a bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // it takes no time

@@ -172,7 +172,7 @@ func (a *api) handler() http.Handler {
 // boundBody bounds the time that the body of a request may take to come: the server waits for it, whether a handler reads it or not.
 func boundBody(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTime))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTime))
 	}
 }
 
@@ -188,7 +188,7 @@ func (f withoutSource) Open(name string) (fs.File, error) {
 		return file, err
 	}
 	if info, err := file.Stat(); err != nil || info.IsDir() {
-		file.Close()
+		_ = file.Close()
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return file, nil
@@ -216,7 +216,7 @@ func (a *api) serve(rt route) http.Handler {
 			return
 		}
 		c := http.NewResponseController(w)
-		c.SetWriteDeadline(time.Now().Add(writeTime))
+		_ = c.SetWriteDeadline(time.Now().Add(writeTime))
 		if method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 		}
@@ -269,7 +269,7 @@ func (a *api) reply(w http.ResponseWriter, q *question, rt route) {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
-	w.Write(body.Bytes()) // in case of an error the client has gone
+	_, _ = w.Write(body.Bytes()) // in case of an error the client has gone
 }
 
 // ask checks the query and what the client accepts.

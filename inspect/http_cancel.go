@@ -64,8 +64,7 @@ func (a *api) cancel(q *question) (answer, error) {
 func bodyCause(r *http.Request) (string, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
+		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return "", problemf(http.StatusRequestEntityTooLarge, "the body is longer than %d bytes", large.Limit)
 		}
 		return "", problemf(http.StatusBadRequest, "the body did not come: %v", err)

@@ -216,7 +216,7 @@ func (o *eventWriter) flush() (wrote bool, err error) {
 	if o.b.Len() == 0 {
 		return false, nil
 	}
-	o.c.SetWriteDeadline(time.Now().Add(chunkTime))
+	_ = o.c.SetWriteDeadline(time.Now().Add(chunkTime))
 	if _, err = o.w.Write(o.b.Bytes()); err == nil {
 		err = o.c.Flush()
 	}
@@ -252,6 +252,6 @@ type chunkWriter struct {
 }
 
 func (o *chunkWriter) Write(b []byte) (int, error) {
-	o.c.SetWriteDeadline(time.Now().Add(chunkTime))
+	_ = o.c.SetWriteDeadline(time.Now().Add(chunkTime))
 	return o.w.Write(b)
 }

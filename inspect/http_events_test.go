@@ -85,20 +85,6 @@ func (s *stream) want(kind string) inspect.Event {
 	return e
 }
 
-// upTo skips events until one of that type comes.
-func (s *stream) upTo(kind string) inspect.Event {
-	s.t.Helper()
-	for {
-		e, err, ok := s.next()
-		if err != nil || !ok {
-			s.t.Fatalf("no %q: %v", kind, err)
-		}
-		if e.Type == kind {
-			return e
-		}
-	}
-}
-
 // A stream begins with hello, and goes on with what happens from then on; ids rise.
 func TestEvents_fromNow(t *testing.T) {
 	braidtest.CheckLeaks(t)
@@ -317,7 +303,7 @@ func TestEvents_neverReads(t *testing.T) {
 		if took := time.Since(looked); took > 3*time.Second {
 			t.Errorf("four looks took %v: they waited for the client", took)
 		}
-		time.Sleep(inspect.ChunkTime)
+		pass(inspect.ChunkTime)
 		synctest.Wait()
 		if in.Followers() != 0 {
 			t.Errorf("%d followers after %v", in.Followers(), inspect.ChunkTime)
@@ -403,9 +389,9 @@ func TestSeries(t *testing.T) {
 		Outcomes:  counting(),
 		Durations: func() []int64 { return []int64{10, 20, 30, 1000} },
 	}, func(t *testing.T, in *inspect.Inspector, _ *pipes) {
-		time.Sleep(15 * time.Minute)
+		pass(15 * time.Minute)
 		get(in.Handler(), "v1/series") // whoever comes first lets it look at once
-		time.Sleep(time.Second + 100*time.Millisecond)
+		pass(time.Second + 100*time.Millisecond)
 		s := decode[inspect.Series](t, get(in.Handler(), "v1/series").body)
 		n := len(s.Points)
 		if n < 1100 || n > 1200 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -354,10 +355,8 @@ func TestAPI_panics(t *testing.T) {
 
 func TestRedact(t *testing.T) {
 	in := start(t, inspect.Options{NoSocket: true, Redact: func(s string) string {
-		for _, secret := range []string{"audit", "secret reason", "db"} {
-			if s == secret {
-				return "***"
-			}
+		if slices.Contains([]string{"audit", "secret reason", "db"}, s) {
+			return "***"
 		}
 		return s
 	}}, inspect.Fake{})
@@ -415,7 +414,7 @@ func TestServe_badOptions(t *testing.T) {
 		want string
 	}{
 		{"mode", background, inspect.Options{}, "on", `"off" or "connect:"`},
-		{"no path", background, inspect.Options{}, "connect:", "no path"},
+		{"no path", background, inspect.Options{}, "connect:", "lacks the path"},
 		{"done", done, inspect.Options{}, "", "over"},
 		{"rules", background, inspect.Options{Rules: inspect.Rules{Allow: []string{"no such code"}}}, "", "no such code"},
 		{"no port", background, inspect.Options{TCP: "127.0.0.1"}, "", "with a port"},

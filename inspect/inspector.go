@@ -97,7 +97,7 @@ func serve(ctx context.Context, o Options, h hooks) (_ *Inspector, err error) {
 	case mode != "" && !connects:
 		return nil, fmt.Errorf(`inspect: %s is %q; it must be "off" or "connect:" and the path of a socket`, EnvInspect, mode)
 	case connects && dial == "":
-		return nil, fmt.Errorf("inspect: %s has no path after connect:", EnvInspect)
+		return nil, fmt.Errorf("inspect: %s lacks the path of a socket after \"connect:\"", EnvInspect)
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	}
@@ -110,7 +110,7 @@ func serve(ctx context.Context, o Options, h hooks) (_ *Inspector, err error) {
 	shut := func() {
 		stop()
 		for _, s := range in.servers {
-			s.Close()
+			_ = s.Close()
 		}
 		if in.base.dir != "" {
 			in.base.remove()
@@ -226,7 +226,7 @@ func (in *Inspector) serve(life context.Context, ln net.Listener, h http.Handler
 		},
 	}
 	in.servers = append(in.servers, s)
-	in.works.Go(func() { s.Serve(&limited{Listener: ln, works: &in.works}) })
+	in.works.Go(func() { _ = s.Serve(&limited{Listener: ln, works: &in.works}) })
 }
 
 // Close ends the inspector: it closes all connections, takes its files away and returns when nothing of it is left. It is no error to call it again.

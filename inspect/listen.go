@@ -26,7 +26,7 @@ func listenSocket(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("inspect: open the socket: %w", err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		ln.Close()
+		_ = ln.Close()
 		return nil, fmt.Errorf("inspect: open the socket: %w", err)
 	}
 	return ln, nil
@@ -87,13 +87,13 @@ func (c *counted) Close() error {
 func (l *limited) refuse(c net.Conn, p *Problem) {
 	if l.refusing.Add(1) > maxRefusing {
 		l.refusing.Add(-1)
-		c.Close()
+		_ = c.Close()
 		return
 	}
 	l.works.Go(func() {
 		defer l.refusing.Add(-1)
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(refuseTime))
+		_ = c.SetDeadline(time.Now().Add(refuseTime))
 		buf := make([]byte, 4096)
 		if _, err := c.Read(buf); err != nil {
 			return
@@ -102,7 +102,7 @@ func (l *limited) refuse(c net.Conn, p *Problem) {
 		fmt.Fprintf(c, "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %s\r\nRetry-After: 2\r\nConnection: close\r\n\r\n%s",
 			p.Status, p.Title, strconv.Itoa(len(body)), body)
 		if w, ok := c.(interface{ CloseWrite() error }); ok {
-			w.CloseWrite()
+			_ = w.CloseWrite()
 		}
 		for {
 			if _, err := c.Read(buf); err != nil {

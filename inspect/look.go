@@ -113,11 +113,11 @@ func (l *looker) run(ctx context.Context) {
 
 // pause returns how long to wait before the next look.
 func (l *looker) pause() time.Duration {
-	share := time.Duration(idleShare)
+	share := idleShare
 	if l.hasClients() {
 		share = clientShare
 	}
-	return max(l.interval, share*l.lastCost())
+	return max(l.interval, time.Duration(share)*l.lastCost())
 }
 
 func (l *looker) lastCost() time.Duration {
@@ -375,11 +375,7 @@ func (l *looker) publishFindings(s *Snapshot, before, now view) {
 
 // key tells findings apart.
 func (f *Finding) key() string {
-	key := f.Code
-	for _, s := range f.Subjects {
-		key += fmt.Sprintf(" %s %d %s", s.Kind, s.ID, s.Name)
-	}
-	return key
+	return fmt.Sprint(f.Code, f.Subjects)
 }
 
 // publishTasks tells what is different in b from a.

@@ -29,7 +29,7 @@ func (s *slowTake) take() *inspect.Snapshot {
 	snap := demoShop()
 	snap.Taken = time.Now()
 	s.spent.Add(s.cost.Load())
-	time.Sleep(time.Duration(s.cost.Load())) // in a bubble
+	pass(time.Duration(s.cost.Load())) // in a bubble
 	return snap
 }
 
@@ -39,7 +39,7 @@ func TestLook_share(t *testing.T) {
 		slow := &slowTake{t: t}
 		slow.cost.Store(int64(cost))
 		inBubble(t, inspect.Fake{Take: slow.take}, func(t *testing.T, in *inspect.Inspector, _ *pipes) {
-			time.Sleep(10 * time.Minute)
+			pass(10 * time.Minute)
 			n, spent := slow.n.Load(), time.Duration(slow.spent.Load())
 			if least := int64(10 * time.Minute / (max(500*time.Millisecond, 100*cost) + cost)); spent > 10*time.Minute/100+cost || n > 1201 || n < least {
 				t.Errorf("cost %v: %d looks that took %v in ten minutes", cost, n, spent)
@@ -61,7 +61,7 @@ func TestLook_share(t *testing.T) {
 						if r := get(in.Handler(), path); r.status != 200 && r.status != 503 {
 							t.Errorf("%d %s", r.status, r.body)
 						}
-						time.Sleep(50 * time.Millisecond)
+						pass(50 * time.Millisecond)
 					}
 				})
 			}
@@ -70,7 +70,7 @@ func TestLook_share(t *testing.T) {
 			if spent := time.Duration(slow.spent.Load()); spent > 4*time.Second+3*cost {
 				t.Errorf("cost %v: four clients took %v in 20 s", cost, spent)
 			}
-			time.Sleep(5 * time.Minute)
+			pass(5 * time.Minute)
 			if in.Holding() {
 				t.Error("it keeps a snapshot although the clients have gone")
 			}
@@ -84,7 +84,7 @@ func TestLook_fresh(t *testing.T) {
 	slow.cost.Store(int64(20 * time.Millisecond))
 	inBubble(t, inspect.Fake{Take: slow.take}, func(t *testing.T, in *inspect.Inspector, _ *pipes) {
 		for i := range 50 {
-			time.Sleep(time.Duration(i) * 37 * time.Millisecond)
+			pass(time.Duration(i) * 37 * time.Millisecond)
 			asked := time.Now()
 			info := decode[inspect.Info](t, get(in.Handler(), "v1/info").body)
 			if age := asked.Sub(info.Taken); age > time.Duration(info.FreshUS)*time.Microsecond {
@@ -106,7 +106,7 @@ func TestLook_fresh(t *testing.T) {
 func TestLook_requestGivesUp(t *testing.T) {
 	slow := &slowTake{t: t}
 	inBubble(t, inspect.Fake{Take: slow.take}, func(t *testing.T, in *inspect.Inspector, p *pipes) {
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		slow.cost.Store(int64(time.Minute))
 		c := p.dial()
 		go c.Write([]byte("GET /debug/tasks/v1/info?fresh=1 HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -114,7 +114,7 @@ func TestLook_requestGivesUp(t *testing.T) {
 		c.Close()
 		synctest.Wait()
 		slow.cost.Store(0)
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		if r := get(in.Handler(), "v1/info"); r.status != 200 {
 			t.Errorf("%d %s", r.status, r.body)
 		}
@@ -135,15 +135,15 @@ func TestLook_attend(t *testing.T) {
 				t.Errorf("%s: %d begun, %d ended; want %d and %d", when, attends.Load(), leaves.Load(), a, l)
 			}
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		check("nobody", 0, 0)
 		get(in.Handler(), "v1/info")
 		check("at once", 1, 0)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		get(in.Handler(), "v1/series")
-		time.Sleep(9 * time.Second)
+		pass(9 * time.Second)
 		check("the same client", 1, 0)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		check("gone", 1, 1)
 		c := p.dial()
 		c.Write([]byte("GET /debug/tasks/v1/events HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -155,10 +155,10 @@ func TestLook_attend(t *testing.T) {
 				}
 			}
 		}()
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		check("a stream lasts", 2, 1)
 		c.Close()
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		check("it has gone", 2, 2)
 		get(in.Handler(), "v1/info")
 		check("again", 3, 2)
@@ -179,18 +179,18 @@ func TestLook_findsWithinTwoSeconds(t *testing.T) {
 		}
 		return s
 	}}, func(t *testing.T, in *inspect.Inspector, _ *pipes) {
-		time.Sleep(time.Minute + 3*time.Millisecond)
+		pass(time.Minute + 3*time.Millisecond)
 		if f := in.Findings(); len(f) != 0 {
 			t.Fatalf("before: %+v", f)
 		}
 		stuck.Store(true)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		f := in.Findings()
 		if len(f) != 1 || f[0].Code != "D1" {
 			t.Fatalf("after two seconds: %+v", f)
 		}
 		stuck.Store(false)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if f := in.Findings(); len(f) != 0 {
 			t.Errorf("it is over, and still there: %+v", f)
 		}

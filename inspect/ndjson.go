@@ -106,10 +106,11 @@ func (out *lineWriter) line(kind string, v any) {
 		return
 	}
 	out.n++
-	out.w.WriteString(`{"type":"`)
-	out.w.WriteString(kind)
-	out.w.WriteString(`",`)
-	out.w.Write(b[1:]) // no record is empty, so that there is a field after the comma
+	// An error of the first ones is that of the last one, too.
+	_, _ = out.w.WriteString(`{"type":"`)
+	_, _ = out.w.WriteString(kind)
+	_, _ = out.w.WriteString(`",`)
+	_, _ = out.w.Write(b[1:]) // no record is empty, so that there is a field after the comma
 	out.err = out.w.WriteByte('\n')
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // Problem is the answer to a request that cannot be answered, as RFC 9457 has it. It is the error of a [Client].
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Type     string `json:"type"` // "about:blank": the status says it all
 	Title    string `json:"title"`
 	Status   int    `json:"status"`
@@ -57,5 +57,5 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	told.Instance = r.URL.Path
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	json.NewEncoder(w).Encode(&told)
+	_ = json.NewEncoder(w).Encode(&told)
 }

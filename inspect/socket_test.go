@@ -553,7 +553,7 @@ func TestServe_neverReads(t *testing.T) {
 		}
 		begun := time.Now()
 		for _, conn := range conns {
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil && !errors.Is(err, io.ErrClosedPipe) {
 				t.Errorf("%d bytes after a minute, %v", n, err)
 			}
@@ -606,7 +606,7 @@ func TestServe_tooManyRequests(t *testing.T) {
 		s.Taken = time.Now()
 		return s
 	}}, func(t *testing.T, in *inspect.Inspector, _ *pipes) {
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		slow.Store(true)
 		var works sync.WaitGroup
 		bubbled := make(chan struct{})

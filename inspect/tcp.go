@@ -38,7 +38,7 @@ func listenTCP(o Options) (net.Listener, string, error) {
 	}
 	at, ok := ln.Addr().(*net.TCPAddr)
 	if !ok || loopback && !at.IP.IsLoopback() {
-		ln.Close()
+		_ = ln.Close()
 		return nil, "", fmt.Errorf("inspect: %q leads to %v, which is no loopback address", o.TCP, ln.Addr())
 	}
 	addr := at.String()
