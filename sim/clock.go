@@ -15,6 +15,8 @@ type timer struct {
 	f     func()
 	when  int64 // nanoseconds since epoch
 	seq   uint64
+	owner *task // who made it, and its name; kept for a search with Reduce alone
+	name  uint64
 	index int    // in the heap; -1 if it is not there
 	run   uint64 // the schedule that it belongs to
 }
@@ -37,6 +39,9 @@ func (t *timer) stop() bool {
 		return false
 	}
 	e.timers.remove(t)
+	if e.red != nil {
+		e.red.stopped(t)
+	}
 	return true
 }
 
@@ -127,7 +132,12 @@ func (h *timers) due(when int64, buf []*timer) []*timer {
 }
 
 // Now implements sched.Scheduler.
-func (e *engine) Now() time.Time { return epoch.Add(time.Duration(e.clock())) }
+func (e *engine) Now() time.Time {
+	if e.red != nil {
+		e.red.step.add(theClock, Reading)
+	}
+	return epoch.Add(time.Duration(e.clock()))
+}
 
 // After implements sched.Scheduler. The timer is one of the schedule that runs.
 //
@@ -146,6 +156,9 @@ func (e *engine) after(d time.Duration, f func()) *timer {
 	defer e.mu.Unlock()
 	t := &timer{eng: e, f: f, when: e.now.Load() + int64(max(d, 0)), run: e.runs}
 	e.timers.add(t)
+	if e.red != nil {
+		e.red.made(t)
+	}
 	return t
 }
 
@@ -167,14 +180,13 @@ func (e *engine) advance() {
 		if len(due) == 0 {
 			break
 		}
-		i, n := 0, len(due)
-		if n > 1 {
-			if !first && !e.loop {
-				n++
-			}
-			if i = e.choose(kindTie, n); i == len(due) {
-				break
-			}
+		n := len(due)
+		if !first && !e.loop {
+			n++
+		}
+		i := e.tie(due, n)
+		if i >= len(due) {
+			break
 		}
 		t := due[i]
 		e.timers.remove(t)

@@ -13,12 +13,12 @@ import (
 )
 
 // yielding returns n functions that take two turns and give their numbers. live counts those that run.
-func yielding(n int, live *int) []func(context.Context) (int, error) {
+func yielding(n int, live *tally) []func(context.Context) (int, error) {
 	fns := make([]func(context.Context) (int, error), n)
 	for i := range fns {
 		fns[i] = func(ctx context.Context) (int, error) {
-			*live++
-			defer func() { *live-- }()
+			live.add(1)
+			defer live.add(-1)
 			return i, braid.Yield(ctx)
 		}
 	}
@@ -27,12 +27,12 @@ func yielding(n int, live *int) []func(context.Context) (int, error) {
 
 // combinator makes a subject of a call that runs functions; nobody may be left when it has returned.
 func combinator(name string, call func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error) subject {
-	return subject{name, func(s *sim.T, n int) {
-		live := 0
+	return subject{name: name, prog: func(s *sim.T, n int) {
+		live := newTally(s)
 		err := braid.Run(s.Context(), func(ctx context.Context, _ *braid.Group) error {
-			err := call(s, ctx, yielding(n, &live))
-			if live != 0 {
-				s.Errorf("%d functions are left", live)
+			err := call(s, ctx, yielding(n, live))
+			if n := live.get(); n != 0 {
+				s.Errorf("%d functions are left", n)
 			}
 			return err
 		})
@@ -88,22 +88,22 @@ func combinatorSubjects() []subject {
 			return nil
 		}),
 		combinator("FirstSuccess with Dispose", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
-			open := make(map[int]bool)
+			open := newTally(s)
 			for i, fn := range fns {
 				fns[i] = func(ctx context.Context) (int, error) {
 					v, err := fn(ctx)
 					if err == nil {
-						open[v] = true
+						open.add(1 << v)
 					}
 					return v, err
 				}
 			}
-			v, err := braid.Race[int]{Dispose: func(v int) { delete(open, v) }}.FirstSuccess(ctx, fns...)
+			v, err := braid.Race[int]{Dispose: func(v int) { open.add(-1 << v) }}.FirstSuccess(ctx, fns...)
 			if err == nil {
-				delete(open, v)
+				open.add(-1 << v)
 			}
-			if len(open) > 0 {
-				s.Errorf("%d results were neither returned nor disposed of", len(open))
+			if n := open.get(); n != 0 {
+				s.Errorf("results %b were neither returned nor disposed of", n)
 			}
 			return err
 		}),
@@ -121,7 +121,7 @@ func combinatorSubjects() []subject {
 			}
 			return nil
 		}),
-		combinator("Map", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+		forItems(combinator("Map", func(s *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
 			next := 0
 			for v, err := range braid.Map(ctx, slices.Values(fns), 2, func(ctx context.Context, fn func(context.Context) (int, error)) (int, error) { return fn(ctx) }) {
 				if err != nil {
@@ -133,24 +133,31 @@ func combinatorSubjects() []subject {
 				next++
 			}
 			return nil
-		}),
-		combinator("Map that is left early", func(_ *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
+		})),
+		forItems(combinator("Map that is left early", func(_ *sim.T, ctx context.Context, fns []func(context.Context) (int, error)) error {
 			for _, err := range braid.MapUnordered(ctx, slices.Values(fns), 2, func(ctx context.Context, fn func(context.Context) (int, error)) (int, error) { return fn(ctx) }) {
 				return err
 			}
 			return nil
-		}),
+		})),
 	}
+}
+
+// forItems is for a combinator with a task of its own besides those of its functions: it counts.
+func forItems(sub subject) subject {
+	sub.all = func(s *sim.T, n int) { sub.prog(s, n-1) }
+	return sub
 }
 
 func scopeSubjects() []subject {
 	return []subject{
-		{"Timeout", func(s *sim.T, n int) {
+		{name: "Timeout", prog: func(s *sim.T, n int) {
+			event := never(s)
 			crew(s, n, func(ctx context.Context, i int) error {
 				start := braid.Time(ctx)
 				err := braid.Timeout(ctx, time.Duration(i+1)*time.Second, func(ctx context.Context) error {
 					if i == 0 {
-						return new(braid.Event).Wait(ctx)
+						return event.Wait(ctx)
 					}
 					return braid.Yield(ctx)
 				})
@@ -166,32 +173,32 @@ func scopeSubjects() []subject {
 				return err
 			})
 		}},
-		{"Shield", func(s *sim.T, n int) {
-			cleaned, entered := 0, 0
+		{name: "Shield", prog: func(s *sim.T, n int) {
+			cleaned, entered := newTally(s), newTally(s)
 			crew(s, n, func(ctx context.Context, _ int) error {
-				entered++
+				entered.add(1)
 				defer func() {
 					err := braid.Shield(ctx, time.Hour, func(ctx context.Context) error {
 						if err := braid.Yield(ctx); err != nil {
 							return err
 						}
-						cleaned++
+						cleaned.add(1)
 						return nil
 					})
 					if err != nil && !errors.Is(err, braid.ErrTimeout) {
 						s.Errorf("the shield: %v", err)
 					}
 					if err != nil {
-						cleaned++ // an hour has passed
+						cleaned.add(1) // an hour has passed
 					}
 				}()
 				return braid.Yield(ctx)
 			})
-			if cleaned != entered {
-				s.Errorf("%d entered, %d cleaned up", entered, cleaned)
+			if cleaned.get() != entered.get() {
+				s.Errorf("%d entered, %d cleaned up", entered.get(), cleaned.get())
 			}
 		}},
-		{"Start", func(s *sim.T, n int) {
+		{name: "Start", prog: func(s *sim.T, n int) {
 			err := braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
 				for i := range n - 1 {
 					v, err := braid.Start(ctx, g, func(ctx context.Context, ready func(int)) error {
@@ -212,9 +219,10 @@ func scopeSubjects() []subject {
 			})
 			explain(s, err, braid.ErrNotReady)
 		}},
-		{"Offload", func(s *sim.T, n int) {
+		{name: "Offload", prog: func(s *sim.T, n int) {
 			lim := braid.NewLimiter("threads", 1)
 			s.Balanced(lim)
+			known(s, lim)
 			crew(s, n, func(ctx context.Context, i int) error {
 				v, err := braid.Offload(ctx, lim, func(context.Context) (int, error) { return i, nil })
 				if err == nil && v != i {
@@ -223,7 +231,7 @@ func scopeSubjects() []subject {
 				return err
 			})
 		}},
-		{"Portal", func(s *sim.T, n int) {
+		{name: "Portal", prog: func(s *sim.T, n int) {
 			err := braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
 				p := braid.NewPortal(g)
 				futures := make([]*braid.Future[int], n-1)
@@ -246,14 +254,14 @@ func scopeSubjects() []subject {
 			})
 			explain(s, err, braid.ErrNotStarted)
 		}},
-		{"GoWait with a limit", func(s *sim.T, n int) {
-			inside := atMost{max: 1}
-			ran, started := 0, 0
+		{name: "GoWait with a limit", prog: func(s *sim.T, n int) {
+			inside := newAtMost(s, 1)
+			ran, started := newTally(s), 0
 			err := braid.Run(s.Context(), func(ctx context.Context, g *braid.Group) error {
 				for range n {
 					_, err := g.GoWait(ctx, func(ctx context.Context) error {
-						ran++
-						inside.enter(s, 1)
+						ran.add(1)
+						inside.enter(1)
 						defer inside.leave(1)
 						return braid.Yield(ctx)
 					})
@@ -265,17 +273,17 @@ func scopeSubjects() []subject {
 				return nil
 			}, braid.Limit(1))
 			explain(s, err, braid.ErrNotStarted)
-			if ran != started {
-				s.Errorf("%d started, %d ran", started, ran)
+			if ran.get() != started {
+				s.Errorf("%d started, %d ran", started, ran.get())
 			}
 		}},
-		{"a task that waits for a sibling of its limited group", func(s *sim.T, n int) {
-			inside := atMost{max: 1}
+		{name: "a task that waits for a sibling of its limited group", prog: func(s *sim.T, n int) {
+			inside := newAtMost(s, 1)
 			err := braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
 				for range n - 1 {
 					g.Go(func(ctx context.Context) error {
 						child := g.Go(func(ctx context.Context) error {
-							inside.enter(s, 1)
+							inside.enter(1)
 							defer inside.leave(1)
 							return braid.Yield(ctx)
 						})
@@ -286,26 +294,26 @@ func scopeSubjects() []subject {
 			}, braid.Limit(1))
 			explain(s, err, braid.ErrNotStarted)
 		}},
-		{"Abandon", func(s *sim.T, n int) {
-			open := 0
+		{name: "Abandon", prog: func(s *sim.T, n int) {
+			open := newTally(s)
 			crew(s, n, func(ctx context.Context, _ int) error {
 				_, err := braid.Abandon(ctx, func(ctx context.Context) (int, error) {
 					err := braid.Yield(context.WithoutCancel(ctx))
-					open++
+					open.add(1)
 					return 1, err
-				}, func(int) { open-- })
+				}, func(int) { open.add(-1) })
 				if err == nil {
-					open--
+					open.add(-1)
 				}
 				return err
 			})
 			s.Cleanup(func() {
-				if open != 0 {
-					s.Errorf("%d results were neither returned nor disposed of", open)
+				if open.n != 0 {
+					s.Errorf("%d results were neither returned nor disposed of", open.n)
 				}
 			})
 		}},
-		{"a failure and a panic", func(s *sim.T, n int) {
+		{name: "a failure and a panic", prog: func(s *sim.T, n int) {
 			boom := errors.New("boom")
 			defer func() {
 				pe, ok := recover().(*braid.PanicError)

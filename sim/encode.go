@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// A tape as text: the version, a letter for the semantics, a c if cancellations are offered, a colon, and in base64
+// A tape as text: the version, a letter for the semantics, a c if cancellations are offered, a y if a task that yields
+// may go on at once, a colon, and in base64
 // pairs of numbers – how many zeros, and the answer after them – behind two bytes of checksum.
 
 const tapeVersion = 1
@@ -20,6 +21,7 @@ type recording struct {
 	tape    []uint32
 	loop    bool
 	cancels bool
+	free    bool
 }
 
 func (r recording) String() string {
@@ -41,6 +43,9 @@ func (r recording) String() string {
 	if r.cancels {
 		flags += "c"
 	}
+	if r.free {
+		flags += "y"
+	}
 	b = binary.BigEndian.AppendUint16(b, checksum(flags, b))
 	return strconv.Itoa(tapeVersion) + flags + ":" + base64.RawURLEncoding.EncodeToString(b)
 }
@@ -57,7 +62,7 @@ const maxTape = 1 << 24
 // parseRecording reads what String wrote.
 func parseRecording(s string) (recording, error) {
 	head, body, ok := strings.Cut(strings.TrimSpace(s), ":")
-	digits := strings.TrimRight(head, "plc")
+	digits := strings.TrimRight(head, "plcy")
 	version, err := strconv.Atoi(digits)
 	if !ok || err != nil {
 		return recording{}, errBrokenTape
@@ -66,7 +71,7 @@ func parseRecording(s string) (recording, error) {
 		return recording{}, fmt.Errorf("the replay string is of version %d, and this simulator reads version %d: let the test find the failure again, with the seed of the report", version, tapeVersion)
 	}
 	flags := head[len(digits):]
-	r := recording{loop: strings.HasPrefix(flags, "l"), cancels: strings.HasSuffix(flags, "c")}
+	r := recording{loop: strings.HasPrefix(flags, "l"), cancels: strings.Contains(flags, "c"), free: strings.Contains(flags, "y")}
 	b, err := base64.RawURLEncoding.DecodeString(body)
 	if err != nil || len(b) < 2 {
 		return recording{}, errBrokenTape

@@ -31,6 +31,9 @@ type engine struct {
 	allowLeft bool   // tasks may be left when the program has returned
 	record    bool   // write down what happens
 	cancels   bool   // offer to cancel at each wait
+	free      bool   // a task that yields may go on at once
+	red       *reducer
+	seen      func(t *task, what string) // for tests
 
 	ctx        context.Context
 	cancelRoot context.CancelCauseFunc
@@ -196,6 +199,9 @@ func (e *engine) drive() (over bool) {
 // resume runs t, which is in no list, until it waits, ends, or somebody else is chosen.
 func (e *engine) resume(t *task) {
 	if t.co == nil {
+		if e.red != nil && t.job != nil {
+			t.job.Started(epoch.Add(time.Duration(e.now.Load()))) // or it reads the clock, and nothing depends on what it reads
+		}
 		t.co = e.fiber(t, edgeOf(t))
 		t.events, e.steps = t.events+1, e.steps+1
 	} else if t.granted {
@@ -228,6 +234,9 @@ func (e *engine) resume(t *task) {
 
 func (e *engine) end(t *task) {
 	t.ended, t.co = true, nil
+	if e.red != nil {
+		e.red.ended(t)
+	}
 	e.note(t, "ends")
 	if !e.record {
 		t.job, t.op = nil, sched.Op{} // a task that has ended keeps nothing alive
@@ -239,6 +248,9 @@ func (e *engine) end(t *task) {
 
 // call runs f, which does not wait, with no task running. A panic fails the schedule; runtime.Goexit ends f alone.
 func (e *engine) call(f func()) {
+	if e.red != nil {
+		e.red.step.all = true
+	}
 	raceRelease(placeOf(e))
 	e.callAfter(f, placeOf(e))
 }

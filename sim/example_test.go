@@ -207,3 +207,68 @@ func ExampleT_Invariant() {
 	fmt.Println("found:", r.Err != nil)
 	// Output: found: true
 }
+
+// Tasks that have nothing to do with each other have one schedule: it stands for the others.
+func ExampleReduce() {
+	program := func(s *sim.T) {
+		var vars [3]*sim.Var[int]
+		for i := range vars {
+			vars[i] = sim.NewVar(fmt.Sprint(i), 0)
+		}
+		_ = braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+			for _, v := range vars {
+				g.Go(func(ctx context.Context) error {
+					v.Store(ctx, v.Load(ctx)+1)
+					return nil
+				})
+			}
+			return nil
+		})
+	}
+	all := sim.Explore("independent", program, sim.Exhaustive, sim.Schedules(1_000_000))
+	some := sim.Explore("independent", program, sim.Reduce())
+	fmt.Println(all.Complete, all.Schedules > 5000)
+	fmt.Println(some.Complete, some.Schedules < 20)
+	// Output:
+	// true true
+	// true true
+}
+
+// What tasks share and is not braid's must be announced to a search with Reduce.
+func ExampleTouch() {
+	r := sim.Explore("first", func(s *sim.T) {
+		var first string
+		sim.Touch(s.Context(), &first, sim.Writing)
+		_ = braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+			for _, name := range []string{"a", "b"} {
+				g.Go(func(ctx context.Context) error {
+					sim.Touch(ctx, &first, sim.Writing)
+					if first == "" {
+						first = name
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+		if first != "a" {
+			s.Errorf("b was first")
+		}
+	}, sim.Reduce())
+	fmt.Println("a is not always first:", r.Err != nil)
+	// Output: a is not always first: true
+}
+
+// A search that has been cut proves nothing; with Complete it fails.
+func ExampleComplete() {
+	r := sim.Explore("large", func(s *sim.T) {
+		_ = braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+			for range 4 {
+				g.Go(func(ctx context.Context) error { return braid.Yield(ctx) })
+			}
+			return nil
+		})
+	}, sim.Exhaustive, sim.Schedules(100), sim.Complete())
+	fmt.Println(r.Err)
+	// Output: sim: large: not all schedules were tried: cut at 100, complete up to 0 switches; allow more with sim.Schedules, or make the program smaller
+}

@@ -59,6 +59,9 @@ func (d *depthFirst) next(tape []choice) bool {
 
 // exhaust tries all schedules.
 func (s *search) exhaust(r *runner) *found {
+	if s.reduce {
+		return s.exhaustReduced(r)
+	}
 	total, done := 0, 0
 	for _, bound := range []int{0, 1, 2, -1} {
 		d := &depthFirst{bound: bound}

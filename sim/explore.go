@@ -16,6 +16,7 @@ type Result struct {
 	Steps     int64
 	Elapsed   time.Duration // of the search, without shrinking
 	Complete  bool          // an exhaustive search has tried all schedules
+	GivenUp   int           // how many schedules a search with [Reduce] has left half-way, besides those tried; known when it is complete
 }
 
 // Explore is [Test] outside a test: for measurements, and for programs that look for schedules.
@@ -30,6 +31,6 @@ func Explore(name string, prog func(s *T), opts ...Option) Result {
 	return Result{
 		Err: err, Replay: s.replayed, Switches: s.switches,
 		Schedules: s.stats.schedules, Distinct: len(s.stats.distinct), Steps: s.stats.steps, Elapsed: s.took,
-		Complete: s.complete,
+		Complete: s.complete, GivenUp: s.given,
 	}
 }

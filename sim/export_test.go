@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,9 +48,13 @@ type Hunted struct {
 }
 
 func newSearch(tb testing.TB, prog func(*T), opts ...Option) *search {
-	c, err := newConfig(tb.Name(), false, func(string) string { return "" }, append([]Option{Regressions(""), Workers(1)}, opts...))
+	name := "x"
+	if tb != nil {
+		name = tb.Name()
+	}
+	c, err := newConfig(name, false, func(string) string { return "" }, append([]Option{Regressions(""), Workers(1)}, opts...))
 	if err != nil {
-		tb.Fatal(err)
+		panic(err)
 	}
 	return &search{config: c, tb: tb, prog: prog, guard: newGuard()}
 }
@@ -166,3 +171,136 @@ func FindEndless(tb testing.TB, prog func(*T)) error {
 
 // RaceBackend says whether this is a build with -race.
 const RaceBackend = raceBackend
+
+// Coverage is what an exhaustive search has come to.
+type Coverage struct {
+	Outcomes  map[string]int // what the tasks have done and where they waited, each for itself, and how it ended
+	Schedules int
+	GivenUp   int
+	Complete  bool
+	How       string
+}
+
+// Cover runs an exhaustive search without preemption bounds, reduced or not, and collects what comes out, whatever fails.
+// A reduced one may be made blind to a kind of use, which makes it wrong.
+func Cover(tb testing.TB, prog func(*T), limit int, reduce bool, blind string) Coverage {
+	s := newSearch(tb, prog, Reduce(), Schedules(limit))
+	r := s.runner()
+	defer r.close()
+	c := Coverage{Outcomes: map[string]int{}}
+	local := map[uint64]uint64{}
+	r.eng.seen = func(t *task, what string) {
+		if !r.eng.ending {
+			local[t.key] = mix(local[t.key], hashOf(what))
+		}
+	}
+	count := func(f *failure) {
+		sum := uint64(0)
+		for k, v := range local {
+			sum += mix(k, v)
+		}
+		key := fmt.Sprintf("%x", sum)
+		if f != nil {
+			key = f.signature()
+		}
+		c.Outcomes[key]++
+		c.Schedules++
+	}
+	r.eng.grace = reducedGrace
+	if !reduce {
+		d := &depthFirst{bound: -1}
+		for {
+			clear(local)
+			count(r.once(d))
+			if !d.next(r.eng.tape) {
+				c.Complete = true
+				return c
+			}
+			if c.Schedules >= limit {
+				return c
+			}
+		}
+	}
+	red := newReducer(r.eng)
+	if blind != "" {
+		red.blind(blind)
+	}
+	r.eng.red = red
+	for {
+		clear(local)
+		f := red.once(r)
+		if red.given {
+			c.GivenUp++
+		} else {
+			count(f)
+		}
+		if red.astray != "" {
+			c.How = red.astray
+			return c
+		}
+		if !red.next() {
+			c.Complete = true
+			return c
+		}
+		if c.Schedules+c.GivenUp >= limit {
+			return c
+		}
+	}
+}
+
+// Blind lists what a reduced search can be made blind to.
+var Blind = []string{"everything", "semaphore", "limiter", "mutex", "rwmutex", "event", "barrier", "queue", "future", "cond", "once", "run", "group", "task", "cancellation", "slots", "clock", "reading"}
+
+// blind makes r take no notice of one kind of use.
+func (r *reducer) blind(kind string) {
+	drop := map[string]uint64{"slots": theSlots, "clock": theClock}[kind]
+	switch kind {
+	case "everything":
+		r.meets = func(*footprint, *footprint) bool { return false }
+	case "cancellation":
+		r.noCancel = true
+	case "slots", "clock", "reading":
+		r.meets = func(a, b *footprint) bool {
+			without := func(f *footprint) *footprint {
+				c := footprint{all: f.all}
+				for _, t := range f.list {
+					if t.what != drop && (kind != "reading" || t.how != Reading) {
+						c.list = append(c.list, t)
+					}
+				}
+				return &c
+			}
+			return without(a).meets(without(b))
+		}
+	default:
+		r.usage = func(op string) usage {
+			if op != "group.Go" && strings.HasPrefix(op, kind+".") {
+				return usesNone
+			}
+			return usageOf(op)
+		}
+	}
+}
+
+// ReducedInterleavings counts the schedules of a reduced search of n tasks with k steps each, which take turns to use one of the objects.
+func ReducedInterleavings(tb testing.TB, n, k, objects int) (schedules, given int, complete bool) {
+	s := newSearch(tb, func(t *T) {
+		list := make([]*int, objects)
+		for i := range list {
+			list[i] = new(int)
+		}
+		for i := range n {
+			t.eng.Spawn(&job{name: string(rune('a' + i)), ctx: t.Context(), run: func() {
+				for range k {
+					t.eng.Point(sched.Op{Name: "var.Store", Object: list[i%objects]})
+				}
+			}}, false)
+		}
+	}, Reduce())
+	r := s.runner()
+	defer r.close()
+	if f := s.explore(r); f != nil {
+		tb.Fatal(f.failure)
+	}
+	return s.stats.schedules - 1, s.given, s.complete // without the canonical one, which comes first
+}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -45,6 +46,9 @@ type config struct {
 	sweep     bool
 	left      bool // tasks may be left
 	races     bool
+	reduce    bool
+	whole     bool // a search that is cut fails
+	free      bool // a task that yields may go on at once
 	replay    string
 	dir       string // of the regressions of all tests; "" for none
 	short     bool
@@ -137,6 +141,29 @@ func Regressions(dir string) Option {
 	return option{"Regressions(" + dir + ")", func(c *config) { c.dir = dir }}
 }
 
+// Reduce is [Exhaustive] that leaves out what is the same: of all schedules that come from each other by swapping steps
+// which have nothing to do with each other, it runs one (sleep sets, Godefroid 1996). Independent tasks have a single schedule then.
+// When it says "complete", each task has been seen to do, and to end as, whatever it can in any schedule, and each deadlock has been found.
+//
+// It takes for granted that tasks share nothing but braid's primitives, scopes and [Var], and what they announce with [Touch]:
+// plain memory, atomics, a sync.Mutex, a map, and what such a function as Statistics or State looks at, have no points,
+// and two steps that use them are taken to have nothing to do with each other. A step is what a task does from one operation of braid
+// to its next. What only one task uses, or what is only looked at when the scope around the tasks has ended, need not be announced.
+// Operations that are not braid's, such as [Fault], [Network] or another package's own, go with nothing.
+// With an Invariant or an Eventually nothing is left out, for they look at everything after each step.
+//
+// Where tasks differ from those of other searches: one that yields may go on at once, as a goroutine may;
+// a loop that waits for another task by yielding alone never ends. There is no bound on switches, so the first failure
+// may have many; it is shrunk. [Schedules] counts those that are given up half-way, too.
+//
+// It cannot be combined with [Loop], or with [Races].
+func Reduce() Option {
+	return option{"Reduce", func(c *config) { c.strategy, c.reduce, c.free = Exhaustive, true, true }}
+}
+
+// Complete makes the test fail if an exhaustive search is cut before it has tried all schedules.
+func Complete() Option { return option{"Complete", func(c *config) { c.whole = true }} }
+
 // newConfig applies the options, and then the environment.
 func newConfig(test string, short bool, env func(string) string, opts []Option) (*config, error) {
 	c := &config{
@@ -152,6 +179,9 @@ func newConfig(test string, short bool, env func(string) string, opts []Option) 
 	}
 	if c.strategy < 0 || int(c.strategy) >= len(strategyNames) {
 		return nil, fmt.Errorf("sim: there is no %v", c.strategy)
+	}
+	if c.reduce && (c.semantics == Loop || c.races) {
+		return nil, errors.New("sim: Reduce cannot be combined with Loop or Races: take Exhaustive without it")
 	}
 	if s := env("BRAID_SIM_SEED"); s == "random" {
 		c.seed = uint64(time.Now().UnixNano())

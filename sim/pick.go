@@ -124,6 +124,13 @@ func (e *engine) take(t *task) {
 // decide chooses one of c.
 func (e *engine) decide(k kind, c *candidates) int {
 	n := c.len()
+	if e.red != nil && !e.ending {
+		i := e.decideReduced(c)
+		if n > 1 && !e.ending {
+			e.tape = append(e.tape, choice{value: uint32(i), n: uint32(n), kind: k, clock: c.clock})
+		}
+		return i
+	}
 	if n < 2 || e.ending {
 		return 0
 	}
@@ -137,7 +144,12 @@ func (e *engine) choose(k kind, n int) int {
 	if n < 2 || e.ending {
 		return 0
 	}
-	i := e.src.other(k, n)
+	var i int
+	if e.red != nil {
+		i = e.red.choose(n)
+	} else {
+		i = e.src.other(k, n)
+	}
 	e.tape = append(e.tape, choice{value: uint32(i), n: uint32(n), kind: k})
 	return i
 }

@@ -32,6 +32,7 @@ func pair(s *sim.T, n int, fn func(ctx context.Context, i int) error) {
 func passing(newQueue func() *braid.Queue[int]) func(s *sim.T, n int) {
 	return func(s *sim.T, n int) {
 		q := newQueue()
+		known(s, q)
 		var put, got []int
 		pair(s, n, func(ctx context.Context, i int) error {
 			if i == 0 { // one producer of n-1 items
@@ -39,7 +40,7 @@ func passing(newQueue func() *braid.Queue[int]) func(s *sim.T, n int) {
 					if err := q.Put(ctx, v); err != nil {
 						return err
 					}
-					put = append(put, v)
+					put = append(put, v) // of one task alone
 				}
 				return nil
 			}
@@ -47,7 +48,7 @@ func passing(newQueue func() *braid.Queue[int]) func(s *sim.T, n int) {
 			if err != nil {
 				return err
 			}
-			got = append(got, v)
+			got = append(got, v) // looked at in the end
 			q.TaskDone()
 			return nil
 		})
@@ -66,14 +67,15 @@ func passing(newQueue func() *braid.Queue[int]) func(s *sim.T, n int) {
 func queueSubjects() []subject {
 	less := func(a, b int) bool { return a < b }
 	return []subject{
-		{"Queue of one", passing(func() *braid.Queue[int] { return braid.NewQueue[int](1) })},
-		{"Queue of none", passing(func() *braid.Queue[int] { return braid.NewQueue[int](0) })},
-		{"Queue without bound", passing(func() *braid.Queue[int] { return braid.NewQueue[int](braid.Unbounded) })},
-		{"LIFO", passing(func() *braid.Queue[int] { return braid.NewLIFO[int](1) })},
-		{"PriorityQueue", passing(func() *braid.Queue[int] { return braid.NewPriorityQueue(1, less) })},
-		{"Queue.Shutdown and Join", func(s *sim.T, n int) {
+		{name: "Queue of one", prog: passing(func() *braid.Queue[int] { return braid.NewQueue[int](1) })},
+		{name: "Queue of none", prog: passing(func() *braid.Queue[int] { return braid.NewQueue[int](0) })},
+		{name: "Queue without bound", prog: passing(func() *braid.Queue[int] { return braid.NewQueue[int](braid.Unbounded) })},
+		{name: "LIFO", prog: passing(func() *braid.Queue[int] { return braid.NewLIFO[int](1) })},
+		{name: "PriorityQueue", prog: passing(func() *braid.Queue[int] { return braid.NewPriorityQueue(1, less) })},
+		{name: "Queue.Shutdown and Join", prog: func(s *sim.T, n int) {
 			q := braid.NewQueue[int](1)
-			accepted, taken := 0, 0
+			known(s, q)
+			accepted, taken := 0, 0 // each of one task alone
 			pair(s, n, func(ctx context.Context, i int) error {
 				switch i {
 				case 0:
@@ -107,8 +109,9 @@ func queueSubjects() []subject {
 				s.Errorf("accepted %d, taken %d", accepted, taken)
 			}
 		}},
-		{"Producer", func(s *sim.T, n int) {
+		{name: "Producer", prog: func(s *sim.T, n int) {
 			q := braid.NewQueue[int](1)
+			known(s, q)
 			producers := make([]*braid.Producer[int], n-1)
 			for i := range producers {
 				producers[i] = q.Producer()

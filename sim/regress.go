@@ -87,8 +87,10 @@ func (s *search) rerun(r *runner) (f *found, err error) {
 
 // playRecording plays a recording as it was made.
 func (r *runner) playRecording(rec recording) *failure {
-	r.eng.loop, r.eng.cancels = rec.loop, rec.cancels
+	r.eng.loop, r.eng.cancels, r.eng.free = rec.loop, rec.cancels, rec.free
 	return r.replay(rec.tape)
 }
 
-func (r *runner) restore(c *config) { r.eng.loop, r.eng.cancels = c.semantics == Loop, c.cancels }
+func (r *runner) restore(c *config) {
+	r.eng.loop, r.eng.cancels, r.eng.free = c.semantics == Loop, c.cancels, c.free
+}

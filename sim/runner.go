@@ -18,6 +18,7 @@ func newRunner(tb testing.TB, c *config, prog func(*T)) *runner { // tb is nil o
 	e.limits = c.limits
 	e.loop = c.semantics == Loop
 	e.cancels = c.cancels
+	e.free = c.free
 	e.allowLeft = c.left
 	e.racing = c.races && raceBackend
 	r := &runner{eng: e, t: &T{TB: tb, eng: e, name: c.name}, prog: prog}

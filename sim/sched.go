@@ -26,6 +26,9 @@ func (e *engine) spawn(j sched.Job) {
 	e.live++
 	e.ready.push(t)
 	e.mu.Unlock()
+	if e.red != nil {
+		e.red.spawned(t)
+	}
 	if e.foreign || e.outside.Load() > 0 {
 		e.poke()
 	}
@@ -60,6 +63,9 @@ func (e *engine) Point(op sched.Op) {
 	if t == nil || (e.checked || e.outside.Load() > 0) && !e.racing && !e.own(t, op.Name) {
 		return
 	}
+	if e.red != nil && !e.ending {
+		e.red.arrive(t, op)
+	}
 	t.op = op
 	e.steps++
 	if e.slow || e.steps > e.stopAt || len(e.watchers) > 0 {
@@ -69,6 +75,9 @@ func (e *engine) Point(op sched.Op) {
 		e.preempt(t)
 	}
 	t.events++ // now it happens, and not when it was announced
+	if e.seen != nil {
+		e.seen(t, op.Name)
+	}
 	if e.record {
 		e.noteOp(t)
 	}
@@ -109,10 +118,10 @@ func (e *engine) preempt(t *task) {
 		*c = candidates{cur: t, clock: len(e.timers.heap) > 0 && e.advances < e.maxAdvances}
 		c.list, e.listBuf = e.ready.eligible(e.listBuf)
 		e.mu.Unlock()
-		if len(c.list) == 0 && !c.clock {
+		if len(c.list) == 0 && !c.clock && e.red == nil {
 			return
 		}
-		if t.streak++; t.streak > longStreak && len(c.list) > 0 {
+		if t.streak++; t.streak > longStreak && len(c.list) > 0 && !e.free {
 			t.streak, t.yielded = 0, true
 			e.stepAside(t)
 			return
@@ -151,7 +160,7 @@ func (e *engine) Yield() {
 		return
 	}
 	t := e.running("Yield")
-	t.yielded = true
+	t.yielded = !e.free
 	e.stepAside(t)
 }
 
@@ -174,6 +183,9 @@ func (e *engine) Park(p *sched.Parker, foreign context.Context) { //nolint:reviv
 	}
 	if e.record {
 		e.notePark(t)
+	}
+	if e.seen != nil {
+		e.seen(t, "waits")
 	}
 	e.justSlept = true
 	t.co.Suspend()
@@ -215,6 +227,9 @@ func (e *engine) unpark(p *sched.Parker) {
 	t.parker, t.granted = nil, true
 	e.ready.push(t)
 	e.mu.Unlock()
+	if e.red != nil {
+		e.red.step.add(t.key, Adding)
+	}
 	if e.foreign || e.outside.Load() > 0 {
 		e.poke()
 	}
@@ -249,6 +264,9 @@ func (e *engine) running(what any) *task {
 func (e *engine) Go(f func()) {
 	if raceBackend && e.remote(func() { e.Go(f) }) {
 		return
+	}
+	if e.red != nil {
+		e.red.step.all = true
 	}
 	e.outside.Add(1)
 	go func() {

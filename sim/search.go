@@ -26,6 +26,7 @@ type search struct {
 	replayed string // the schedule that failed
 	switches int
 	complete bool
+	given    int // schedules that were given up half-way, as the same as others
 }
 
 // found is a schedule that failed.
@@ -42,7 +43,7 @@ func (r *runner) take(f *failure, index int, how string) *found {
 	e := r.eng
 	return &found{
 		failure: f, index: index, how: how,
-		rec:  recording{tape: values(e.tape), loop: e.loop, cancels: e.cancels},
+		rec:  recording{tape: values(e.tape), loop: e.loop, cancels: e.cancels, free: e.free},
 		cost: e.cost(),
 	}
 }

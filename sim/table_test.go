@@ -3,7 +3,6 @@ package sim_test
 import (
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,27 +19,7 @@ func TestStatisticsInTheDocs(t *testing.T) {
 	if testing.Short() && !*update {
 		t.Skip("some seconds")
 	}
-	const path = "../docs/sim.md"
-	const begin, end = "<!-- statistics: go test ./sim -run TestStatisticsInTheDocs -update -->\n", "<!-- end of statistics -->\n"
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, ok := strings.Cut(string(b), begin)
-	_, tail, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the statistics", path)
-	}
-	text := head + begin + "\n" + statistics(t) + "\n" + end + tail
-	switch {
-	case text == string(b):
-	case *update:
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("the statistics in %s are not those of this simulator; run the test with -update", path)
-	}
+	inDocs(t, "statistics: go test ./sim -run TestStatisticsInTheDocs -update", "end of statistics", statistics(t))
 }
 
 func statistics(t *testing.T) string {

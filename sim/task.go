@@ -39,6 +39,11 @@ type taskState struct {
 	ended    bool
 	blocked  bool // for holders: it has waited since its last operation
 
+	named  int      // for a search with Reduce: things that it was the first to come to
+	before string   // the operation before op
+	later  []uint64 // and those that all its later steps may use
+	done   bool     // and its context has ended
+
 	prio uint64 // for strategies; 0 until one is drawn
 	left int    // for strategies: events that are expected still
 }

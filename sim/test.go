@@ -89,10 +89,13 @@ func (s *search) run() error {
 	}
 	if f == nil {
 		s.logf("sim: %s", s.summary())
+		if s.whole && s.strategy == Exhaustive && !s.complete {
+			return fmt.Errorf("sim: %s: not all schedules were tried: %s; allow more with sim.Schedules, or make the program smaller", s.name, s.how)
+		}
 		return nil
 	}
 	rep := &report{search: s, found: f, before: f.cost, testName: s.name}
-	r.eng.cancels = f.rec.cancels
+	r.eng.cancels, r.eng.free = f.rec.cancels, f.rec.free
 	if f.failure.kind != failRace {
 		rep.found, rep.runs = r.shrink(f, s.guard.tripped.Load)
 	}
@@ -104,7 +107,7 @@ func (s *search) run() error {
 // tell runs the schedule of rep twice more, and makes the report an error.
 func (s *search) tell(r *runner, rep *report) error {
 	f := rep.found
-	r.eng.loop, r.eng.cancels = f.rec.loop, f.rec.cancels
+	r.eng.loop, r.eng.cancels, r.eng.free = f.rec.loop, f.rec.cancels, f.rec.free
 	a := r.write(f.rec.tape)
 	b := r.write(f.rec.tape)
 	rep.written = a
