@@ -230,6 +230,10 @@ func (b *Bus) subscribe(ctx context.Context, s *Subscription) error {
 	b.subs = append(b.subs, s)
 	b.reroute()
 	b.mu.Unlock()
+	if err := s.Err(); err != nil { // has ended meanwhile, perhaps too early to be taken out
+		b.remove(s)
+		return err
+	}
 	return nil
 }
 

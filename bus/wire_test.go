@@ -189,6 +189,27 @@ var wireCases = []testCase{
 			equal(t, "stopped", e.stopped, 1)
 		})
 	}},
+	{name: "what ends while an engine subscribes is no subscription", run: func(t *testing.T, ctx context.Context) {
+		for name, end := range map[string]func(g *braid.Group, b *bus.Bus){
+			"bus":   func(g *braid.Group, b *bus.Bus) { g.Go(b.Close) },
+			"scope": func(g *braid.Group, _ *bus.Bus) { g.Cancel(errDown) },
+		} {
+			e := &tap{}
+			must(t, braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+				b := bus.New(g, bus.Config{Engine: e})
+				e.subscribed = func(bus.Receiver) {
+					end(g, b)
+					until(t, context.WithoutCancel(ctx), func() bool {
+						return b.Statistics().Closed && (name == "bus" || len(b.Statistics().Subscriptions) == 0)
+					})
+				}
+				_, err := bus.Subscribe(ctx, b, nothing[order])
+				wantErr(t, err, bus.ErrClosed)
+				return nil
+			}))
+			equal(t, name+": stopped", e.stopped, 1)
+		}
+	}},
 	{name: "Inject and Extract carry what is in a ctx", run: func(t *testing.T, ctx context.Context) {
 		type trace struct{}
 		config := bus.Config{
@@ -247,7 +268,7 @@ func (failingCodec) Decode([]byte, any) error { return errDown }
 
 // tap is an engine that hands its receiver out.
 type tap struct {
-	subscribed func(bus.Receiver)
+	subscribed func(bus.Receiver) // while the engine subscribes
 	stopped    int
 }
 
