@@ -5,10 +5,10 @@ let token = takeToken();
 
 // takeToken takes the token out of the address, where a browser keeps it from servers but not from eyes.
 function takeToken() {
-  const found = /(?:^#|&)token=([^&]+)/.exec(location.hash);
+  const found = /(^#|&)token=([^&]+)/.exec(location.hash);
   if (found) {
-    sessionStorage.setItem(KEY, decodeURIComponent(found[1]));
-    history.replaceState(null, "", location.pathname + location.search);
+    sessionStorage.setItem(KEY, decodeURIComponent(found[2]));
+    history.replaceState(null, "", location.pathname + location.search + (found[1] ? location.hash.slice(0, found.index) : ""));
   }
   return sessionStorage.getItem(KEY) || "";
 }

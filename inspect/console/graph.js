@@ -4,7 +4,7 @@ import { h, s, number } from "./dom.js";
 // Who waits for whom, drawn: from those that wait, on the left, to those that could go on, on the right.
 // Rows are layers by the longest way; edges that close a circle are left out of that. Equal waiters are drawn once.
 
-const W = 190, H = 42, GAP_X = 70, GAP_Y = 16, MAX = 240;
+const W = 158, H = 42, GAP_X = 46, GAP_Y = 16, MAX = 240;
 
 export function graphView(view) {
   const box = h("div.graph");
@@ -36,6 +36,9 @@ function model(g) {
     from.out.push(edge);
     to.in.push(edge);
     edges.push(edge);
+  }
+  for (const n of nodes.values()) { // what a deadlock goes through
+    n.deadlock ||= n.kind === "resource" && n.in.some((e) => e.from.deadlock) && n.out.some((e) => e.to.deadlock);
   }
   const used = [...nodes.values()].filter((n) => n.out.length || n.in.length);
   return { nodes: used, edges, total: used.length };
@@ -146,7 +149,7 @@ function draw(m) {
     const dead = e.from.deadlock && e.to.deadlock;
     const forward = e.to.x > e.from.x;
     const x1 = e.from.x + (forward ? W : W / 2), y1 = e.from.y + (forward ? H / 2 : H), x2 = e.to.x + (forward ? 0 : W / 2), y2 = e.to.y + (forward ? H / 2 : H);
-    const bend = forward ? Math.max(30, (x2 - x1) / 2) : 0;
+    const bend = forward ? Math.max(20, (x2 - x1) / 2) : 0;
     const d = forward ? `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}` : `M${x1} ${y1}C${x1} ${y1 + 46} ${x2} ${y2 + 46} ${x2} ${y2}`;
     svg.append(s("path.edge." + (e.kind === "hold" ? "hold" : e.kind) + (dead ? ".dead" : ""), { d, "marker-end": `url(#tip${dead ? "dead" : ""})` }, s("title", null, `${e.from.name} → ${e.to.name}${e.label ? ": " + e.label : ""}`)));
   }
@@ -159,7 +162,7 @@ function draw(m) {
       transform: `translate(${n.x} ${n.y})`, tabindex: "0", role: isTask ? "link" : "img", "aria-label": says, "data-key": n.key,
       onclick: isTask ? () => { location.hash = "#/task/" + n.id; } : undefined,
       onkeydown: (e) => keys(e, n, m, svg),
-    }, s("title", null, says), s("rect", { width: W, height: H, rx: isTask ? 8 : 2 }), s("text", { x: 10, y: 18 }, short(title, 26)), s("text.sub", { x: 10, y: 33 }, short(sub, 30))));
+    }, s("title", null, says), s("rect", { width: W, height: H, rx: isTask ? 8 : 2 }), s("text", { x: 10, y: 18 }, short(title, 22)), s("text.sub", { x: 10, y: 33 }, short(sub, 26))));
   }
   return svg;
 }

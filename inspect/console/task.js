@@ -35,7 +35,7 @@ export function taskView(view, id, app) {
           ["id", String(t.id)],
           ["owner", t.owner ? taskLink(t.owner, "task " + t.owner) : "none: an outermost Run"],
           ["scope", d.scope ? `${d.scope.kind} ${d.scope.name || d.scope.id}${d.scope.limit ? `, ${d.scope.running} of ${d.scope.limit} slots in use, ${d.scope.queued} queued` : ""}` : ""],
-          ["function", d.site ? `${d.site.func} (${shortFile(d.site.file)}:${d.site.line})` : ""],
+          ["function", d.site ? d.site.func + (d.site.file ? ` (${shortFile(d.site.file)}:${d.site.line})` : "") : ""],
           ["started", t.started ? `${since(t.started, d.taken)} ago` : "not yet"],
           ["scheduler", t.scheduler || "goroutines"],
           ["deadline", t.deadline ? "in " + since(d.taken, t.deadline) : ""],

@@ -4,6 +4,15 @@ import { h, span, state, number } from "./dom.js";
 // The tree: who owns whom. Equal subtrees are shown once, with their number, so 10,000 tasks are a page.
 // It is read again with each look, and what was open stays open: rows are known by their ids.
 
+// spliced leaves out scopes that say nothing: groups without a name, a limit or a cancellation.
+function spliced(nodes) {
+  return (nodes || []).flatMap((n) => {
+    n.children = spliced(n.children);
+    const silent = n.kind === "group" && !n.name && !n.detail && !n.cancel && n.count === 1 && !n.cut;
+    return silent ? n.children : [n];
+  });
+}
+
 const FIRST = 60; // rows of one level that are shown before "more"
 
 export function treeView(view) {
@@ -133,6 +142,7 @@ export function treeView(view) {
 
   async function refresh(signal) {
     last = await get("tree", { fold: fold ? 1 : 0 }, signal);
+    last.roots = spliced(last.roots);
     draw();
   }
   return { refresh };
