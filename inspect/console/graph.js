@@ -29,10 +29,11 @@ function model(g) {
   const nodes = new Map();
   for (const n of g.nodes) nodes.set(n.kind + n.id, { key: n.kind + n.id, ...n, out: [], in: [], count: 1 });
   const edges = [];
-  for (const e of g.edges) {
+  for (const e of g.edges.slice().sort((a, b) => (a.kind === "hold") - (b.kind === "hold"))) {
     const from = nodes.get(e.from_kind + e.from), to = nodes.get(e.to_kind + e.to);
     if (!from || !to || from === to) continue;
     const edge = { from, to, kind: e.kind, label: e.label };
+    if (e.kind === "hold" && from.in.some((x) => x.from === to)) continue; // it waits there itself
     from.out.push(edge);
     to.in.push(edge);
     edges.push(edge);
@@ -143,8 +144,11 @@ function draw(m) {
     top = p.bottom;
     right = Math.max(right, p.right);
   }
-  const svg = s("svg", { width: right + 20, height: top, viewBox: `0 0 ${right + 20} ${top}`, role: "group", "aria-label": "Who waits for whom" },
+  const svg = s("svg", { viewBox: `0 0 ${right + 20} ${top}`, role: "group", "aria-label": "Who waits for whom" },
     s("defs", null, ["", "dead"].map((c) => s("marker" + (c ? "." + c : ""), { id: "tip" + c, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto-start-reverse" }, s("path", { d: "M0 0L8 4L0 8z" })))));
+  svg.style.width = "100%"; // as wide as there is room, and not smaller than can be read
+  svg.style.maxWidth = right + 20 + "px";
+  svg.style.minWidth = 0.62 * (right + 20) + "px";
   for (const e of m.edges) {
     const dead = e.from.deadlock && e.to.deadlock;
     const forward = e.to.x > e.from.x;
