@@ -280,8 +280,11 @@ func TestSimClose(t *testing.T) {
 			}
 			g.Go(func(ctx context.Context) error {
 				d, err := m.Receive(ctx, time.Minute)
+				if errors.Is(err, braid.ErrShutdown) {
+					return nil
+				}
 				if err != nil {
-					return nil // closed before
+					return err
 				}
 				_ = m.Settle(ctx, d, work.Outcome{Verdict: work.Bury, Err: errDown})
 				return nil

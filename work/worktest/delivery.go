@@ -177,8 +177,9 @@ var settleCases = []testCase{
 	}},
 	{"a delivery of a job that is done does not touch the next one", nil, func(e env) {
 		engine := e.engine(Settings{})
-		var old []*work.Delivery[Payload]
-		for range 5 {
+		const rounds = 5
+		old := make([]*work.Delivery[Payload], 0, rounds)
+		for range rounds {
 			e.put(engine, "a")
 			d := e.receive(engine)
 			for _, o := range old {
