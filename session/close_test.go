@@ -315,15 +315,15 @@ func TestClose_upgraded(t *testing.T) {
 		})
 		cause := errors.New("enough")
 		err := session.Run(ctx, session.Config{Dial: n.dial}, func(ctx context.Context, s *session.Session) error {
-			for _, leave := range []bool{true, false} {
-				own, cancel := context.WithCancelCause(ctx)
-				defer cancel(nil)
-				req := newRequest(t, own, http.MethodGet, api, "")
+			own, cancel := context.WithCancelCause(ctx)
+			defer cancel(nil)
+			for _, ctx := range []context.Context{own, ctx} {
+				req := newRequest(t, ctx, http.MethodGet, api, "")
 				req.Header.Set("Connection", "upgrade")
 				req.Header.Set("Upgrade", "echo")
 				resp, err := s.Do(req)
 				must(t, err)
-				if leave {
+				if ctx == own {
 					time.AfterFunc(time.Second, func() { cancel(cause) })
 					_, err = resp.Body.Read(make([]byte, 1))
 					wantErr(t, err, cause)

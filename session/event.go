@@ -23,6 +23,7 @@ const (
 )
 
 // Event is what Config.OnEvent hears. Those of connections have an Address instead of a request.
+// For more, such as the phases of connecting, put a httptrace.ClientTrace into the ctx of a request.
 type Event struct {
 	Kind        EventKind
 	Method, URL string // the URL without password

@@ -297,7 +297,7 @@ func TestHedge_noPlace(t *testing.T) {
 			}
 		})
 		n.with(ctx, session.Config{
-			Hedge: &session.Hedge{Delay: time.Second, Max: 5}, Limits: session.Limits{Requests: 1}, Retry: patient(time.Second),
+			Hedge: &session.Hedge{Delay: 900 * time.Millisecond, Max: 5}, Limits: session.Limits{Requests: 1}, Retry: patient(time.Second),
 			Breaker: &resilience.BreakerConfig{Consecutive: 5},
 		}, func(ctx context.Context, s *session.Session) {
 			_, err := get(ctx, s, api)
@@ -323,18 +323,25 @@ func TestHedge_noPlace(t *testing.T) {
 func TestHedge_bothSucceed(t *testing.T) {
 	inBubble(t, func(ctx context.Context, n *network) {
 		var open atomic.Int32
-		c := session.Config{Hedge: &session.Hedge{Delay: time.Second}, Wrap: func(http.RoundTripper) http.RoundTripper {
-			var tries atomic.Int32
-			return roundTripper(func(*http.Request) (*http.Response, error) {
-				if tries.Add(1)%2 == 1 {
-					time.Sleep(time.Second) //nolint:forbidigo // virtual; whatever its ctx says
+		var both sync.WaitGroup
+		c := session.Config{
+			Hedge: &session.Hedge{Delay: time.Second},
+			Wrap: func(http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(*http.Request) (*http.Response, error) {
+					open.Add(1)
+					return &http.Response{StatusCode: 200, ContentLength: -1, Body: &counted{open: &open}}, nil
+				})
+			},
+			OnEvent: func(_ context.Context, e session.Event) {
+				if e.Kind == session.TryEnded && e.Err == nil { // it has its response, and nothing has been decided
+					both.Done()
+					both.Wait()
 				}
-				open.Add(1)
-				return &http.Response{StatusCode: 200, ContentLength: -1, Body: &counted{open: &open}}, nil
-			})
-		}}
+			},
+		}
 		n.with(ctx, c, func(ctx context.Context, s *session.Session) {
-			for range 200 {
+			for range 20 {
+				both.Add(2)
 				_, err := get(ctx, s, api)
 				must(t, err)
 				equal(t, "open bodies", open.Load(), 0)

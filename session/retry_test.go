@@ -37,6 +37,7 @@ func (f *failing) handle(w http.ResponseWriter, r *http.Request) {
 	if i < len(f.codes) {
 		maps.Copy(w.Header(), f.header)
 		w.WriteHeader(f.codes[i])
+		_, _ = io.WriteString(w, strings.Repeat("no ", 1000))
 		return
 	}
 	_, _ = io.WriteString(w, "done")

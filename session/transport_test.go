@@ -5,11 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"runtime"
 	"slices"
@@ -80,6 +82,7 @@ func TestTLS_unknownAuthority(t *testing.T) {
 	err := session.Run(t.Context(), session.Config{Retry: patient(time.Millisecond)}, func(ctx context.Context, s *session.Session) error {
 		_, err := get(ctx, s, server.URL)
 		equal(t, "tries", s.Statistics().Attempts, 1)
+		equal(t, "connections", s.Statistics().Conns, 0)
 		return err
 	})
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
@@ -90,10 +93,12 @@ func TestTLS_unknownAuthority(t *testing.T) {
 // A connection that is reset is an error for whoever reads, over a real socket.
 func TestReset(t *testing.T) {
 	braidtest.CheckLeaks(t)
+	answered := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "10")
 		_, _ = io.WriteString(w, "hello")
 		_ = http.NewResponseController(w).Flush()
+		<-answered
 		c, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {
 			_ = c.(*net.TCPConn).SetLinger(0)
@@ -102,12 +107,32 @@ func TestReset(t *testing.T) {
 	}))
 	defer server.Close()
 	must(t, session.Run(t.Context(), session.Config{}, func(ctx context.Context, s *session.Session) error {
-		_, err := get(ctx, s, server.URL)
+		resp, err := s.Get(ctx, server.URL)
+		close(answered)
+		must(t, err)
+		_, err = io.ReadAll(resp.Body)
 		if broken, ok := errors.AsType[*session.BodyError](err); !ok || broken.Want != 10 {
 			t.Errorf("error is %v", err)
 		}
 		return nil
 	}))
+}
+
+// The hooks of httptrace in a request's ctx are called as ever, for each try.
+func TestHTTPTrace(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		f := &failing{codes: []int{503}}
+		n.serve("api.test:80", f.handle)
+		n.with(ctx, session.Config{Retry: patient(time.Second)}, func(ctx context.Context, s *session.Session) {
+			var reused []bool
+			ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = append(reused, c.Reused) }})
+			_, err := get(ctx, s, api)
+			must(t, err)
+			if !slices.Equal(reused, []bool{false, true}) {
+				t.Errorf("connections were reused: %v", reused)
+			}
+		})
+	})
 }
 
 // The session is a RoundTripper for others, and others can stand inside.
@@ -227,7 +252,7 @@ func TestEvents(t *testing.T) {
 				text += " reused"
 			}
 			if e.Bytes > 0 {
-				text += " 4 bytes"
+				text += fmt.Sprintf(" %d bytes", e.Bytes)
 			}
 			got = append(got, text)
 			panic("a bad watcher")
@@ -237,7 +262,7 @@ func TestEvents(t *testing.T) {
 			must(t, err)
 		})
 		want := []string{
-			"try started", "connection opened", "try ended Service Unavailable", "body ended Service Unavailable", "retrying",
+			"try started", "connection opened", "try ended Service Unavailable", "body ended Service Unavailable 3000 bytes", "retrying",
 			"try started", "try ended OK reused", "body ended OK 4 bytes", "connection closed",
 		}
 		if !slices.Equal(got, want) {
