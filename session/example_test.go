@@ -223,13 +223,22 @@ func ExampleTimeouts() {
 		body, err := io.ReadAll(resp.Body)
 		fmt.Printf("%q\n", body)
 		if timeout, ok := errors.AsType[*session.TimeoutError](err); ok {
-			fmt.Println(timeout.Phase, timeout.After, errors.Is(err, braid.ErrTimeout))
+			switch timeout.Phase {
+			case session.Connect, session.Header:
+				fmt.Println("the server does not answer")
+			case session.IdleRead:
+				fmt.Println("the server has stopped in the middle:", timeout)
+			case session.Try, session.Total:
+				fmt.Println("the server is slow")
+			}
+			fmt.Println(errors.Is(err, braid.ErrTimeout))
 		}
 		return nil
 	})
 	// Output:
 	// "the beginning"
-	// idle read 10ms true
+	// the server has stopped in the middle: session: idle read timeout of 10ms ran out
+	// true
 }
 
 // A GET is tried again, a POST is not, unless it says that it may be.
@@ -590,4 +599,22 @@ func ExampleSession_Post() {
 		return err
 	})
 	// Output: text/plain: hello
+}
+
+func ExampleSession_Statistics() {
+	server, config := serveFor(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
+	defer server.Close()
+	_ = session.Run(context.Background(), config, func(ctx context.Context, s *session.Session) error {
+		for range 3 {
+			resp, err := s.Get(ctx, "")
+			if err != nil {
+				return err
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+		}
+		st := s.Statistics()
+		fmt.Println(st.Requests, "requests,", st.Opened, "connection,", st.Bodies, "open bodies")
+		return nil
+	})
+	// Output: 3 requests, 1 connection, 0 open bodies
 }
