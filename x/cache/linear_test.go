@@ -169,7 +169,7 @@ func TestModel(t *testing.T) {
 // player is a task that does n random things with the key.
 func (h *history) player(c *cache.Cache[int, int], n int, intN func(int) int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		for range n {
+		for i := 0; i < n && ctx.Err() == nil; i++ {
 			o := op{begin: h.tick()}
 			var err error
 			switch intN(5) {
@@ -189,9 +189,6 @@ func (h *history) player(c *cache.Cache[int, int], n int, intN func(int) int) fu
 			if o.kind != getting && h.tier {
 				o.maybe = true
 				h.add(o)
-			}
-			if ctx.Err() != nil {
-				break
 			}
 		}
 		return nil
