@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/braid-go/braid/inspect/console"
 )
@@ -256,6 +257,7 @@ func (a *api) reply(w http.ResponseWriter, q *question, rt route) {
 		case q.text:
 			kind = "text/plain; charset=utf-8"
 			err = ans.text(&b)
+			b = *bytes.NewBuffer(bytes.Map(printable, b.Bytes()))
 		default:
 			enc := json.NewEncoder(&b)
 			enc.SetEscapeHTML(false)
@@ -270,6 +272,14 @@ func (a *api) reply(w http.ResponseWriter, q *question, rt route) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	_, _ = w.Write(body.Bytes()) // in case of an error the client has gone
+}
+
+// printable replaces what a terminal would obey: the names and texts are those of the program, which may have them from anywhere.
+func printable(r rune) rune {
+	if r == '\n' || r == '\t' || !unicode.IsControl(r) {
+		return r
+	}
+	return unicode.ReplacementChar
 }
 
 // ask checks the query and what the client accepts.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 )
 
 // The lists of tasks, scopes, resources and sites, and single ones of them.
@@ -34,7 +35,7 @@ func table(head []string, rows func(row func(cells ...string))) func(io.Writer) 
 			for i, c := range cells {
 				// A cell has one line, whatever the program has called its tasks.
 				cells[i] = strings.Map(func(r rune) rune {
-					if r < ' ' || r == 0x7f {
+					if unicode.IsControl(r) {
 						return ' '
 					}
 					return r

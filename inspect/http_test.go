@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/braid-go/braid/braidtest"
 	"github.com/braid-go/braid/inspect"
@@ -230,6 +232,29 @@ func TestAPI_badRequests(t *testing.T) {
 	}
 	if r := ask(h, "GET", "/debug/tasks/v1/info", nil, "a body"); r.status != 400 {
 		t.Errorf("GET with a body: %d", r.status)
+	}
+}
+
+// Names are the program's, and may hold anything; a terminal is not to obey them, and a row stays a row.
+func TestAPI_namesWithControls(t *testing.T) {
+	in := start(t, inspect.Options{NoSocket: true}, inspect.Fake{Take: func() *inspect.Snapshot {
+		s := demoShop()
+		s.Tasks[2].Name = "a\x1b[2Jb\nc\u009bd\xff"
+		s.Resources[0].Name = "r\x1b]0;x\a"
+		s.Tasks[3].Cancel.Cause = "line\none\x1b[31m"
+		return s
+	}})
+	for _, c := range paths {
+		r := ask(in.Handler(), "GET", "/debug/tasks/"+c.path, map[string]string{"Accept": "text/plain"}, "")
+		if i := strings.IndexFunc(r.body, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 || !utf8.ValidString(r.body) {
+			t.Errorf("%s: %q", c.path, r.body)
+		}
+	}
+	if r := get(in.Handler(), "v1/tasks?format=text"); strings.Count(r.body, "\n") != 5 {
+		t.Errorf("five rows are %q", r.body)
+	}
+	if r := get(in.Handler(), "v1/tasks"); !json.Valid([]byte(r.body)) {
+		t.Errorf("%s", r.body)
 	}
 }
 

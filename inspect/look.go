@@ -55,7 +55,8 @@ type looker struct {
 	counters  Counters
 	findings  []Finding
 	suspected int
-	cost      time.Duration // of the last look
+	cost      time.Duration // of the last look, and
+	takeCost  time.Duration // of the last snapshot, which is a part of it
 	counting  bool          // ends are
 	anew      bool          // and were not before
 	idleFrom  time.Time     // when the last snapshot was done
@@ -127,7 +128,11 @@ func (l *looker) lastCost() time.Duration {
 }
 
 // fresh returns how old a snapshot may be that answers a request.
-func (l *looker) fresh() time.Duration { return max(l.interval, clientShare*l.lastCost()) }
+func (l *looker) fresh() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.interval, clientShare*l.takeCost)
+}
 
 // watch says whether there are clients: while there are, more is noted of what happens between two looks.
 func (l *looker) watch(clients bool) {
@@ -206,7 +211,7 @@ func (l *looker) snapshot(ctx context.Context, anew bool) (*Snapshot, error) {
 		return s, nil
 	}
 	l.mu.Lock()
-	wait := (clientShare-1)*l.cost - time.Since(l.idleFrom)
+	wait := (clientShare-1)*l.takeCost - time.Since(l.idleFrom)
 	l.mu.Unlock()
 	if wait > 0 && anew {
 		timer := time.NewTimer(wait)
@@ -223,7 +228,7 @@ func (l *looker) snapshot(ctx context.Context, anew bool) (*Snapshot, error) {
 	}
 	l.mu.Lock()
 	s.Findings = l.findings
-	l.latest, l.cost, l.idleFrom = s, cost, time.Now()
+	l.latest, l.takeCost, l.idleFrom = s, cost, time.Now()
 	l.mu.Unlock()
 	return s, nil
 }
@@ -292,11 +297,12 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 	case <-l.taking:
 	}
 	defer func() { l.taking <- struct{}{} }()
+	l.letGo()
 	begin := time.Now()
-	s, _, err := l.takeOne()
+	s, taking, err := l.takeOne()
 	if err != nil {
 		l.mu.Lock()
-		l.cost, l.idleFrom = time.Since(begin), time.Now()
+		l.cost, l.takeCost, l.idleFrom = time.Since(begin), time.Since(begin), time.Now()
 		l.mu.Unlock()
 		return before
 	}
@@ -312,7 +318,7 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 		l.latest = nil
 	}
 	l.findings, l.suspected = s.Findings, l.monitor.Suspected()
-	l.cost, l.idleFrom = cost, time.Now()
+	l.cost, l.takeCost, l.idleFrom = cost, taking, time.Now()
 	l.mu.Unlock()
 
 	now = view{at: s.Taken, counters: s.Counters, findings: make(map[string]Finding, len(s.Findings))}
@@ -325,6 +331,16 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 		}
 	}
 	return now
+}
+
+// letGo forgets the last snapshot if it is too old to answer from: with the next one it would take twice the memory.
+func (l *looker) letGo() {
+	old := l.fresh()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.latest != nil && time.Since(l.latest.Taken) > old {
+		l.latest = nil
+	}
 }
 
 // judge asks the monitor. If that panics, what it has found before stays.

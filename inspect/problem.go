@@ -50,7 +50,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if wantsText(r) {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(p.Status)
-		fmt.Fprintf(w, "%d %s: %s\n", p.Status, p.Title, p.Detail)
+		fmt.Fprintf(w, "%d %s: %s\n", p.Status, p.Title, strings.Map(printable, p.Detail))
 		return
 	}
 	told := *p
