@@ -100,6 +100,7 @@ TASK is its id or its path, or a part of the path that no other task has.
 				})
 			},
 		},
+		topCommand(),
 		simple("findings", "say what looks wrong: deadlocks, leaks, what ignores its cancellation", "findings"),
 		simple("info", "say what process it is, and how much is in it", "info"),
 		{
@@ -213,7 +214,10 @@ func ask(ctx context.Context, cmd *cli.Command, n int, f func(c *inspect.Client,
 }
 
 func show(ctx context.Context, cmd *cli.Command, c *inspect.Client, path string, q url.Values) error {
-	return c.Get(ctx, path, q, !cmd.Bool("json"), cmd.Root().Writer)
+	if cmd.Bool("json") {
+		return c.Get(ctx, path, q, false, cmd.Root().Writer)
+	}
+	return c.Get(ctx, path, q, true, &printer{w: cmd.Root().Writer})
 }
 
 func ps(ctx context.Context, cmd *cli.Command) error {
@@ -247,7 +251,7 @@ func processes(ctx context.Context, cmd *cli.Command) error {
 		_, err := fmt.Fprintln(out, "No process of this user serves package inspect. Try: braid demo")
 		return failed(err)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(&printer{w: out}, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "PID\tNAME\tTASKS\tFINDINGS\tUP\tCONSOLE")
 	for _, p := range list {
 		row := row{pid: p.PID, name: p.Name, tasks: "-", findings: "-", up: "-", console: p.URL}
@@ -352,7 +356,7 @@ func diff(ctx context.Context, cmd *cli.Command) error {
 }
 
 func writeDiff(out io.Writer, d *inspect.Difference) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(&printer{w: out}, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "%d tasks before, %d after", d.Counts[0], d.Counts[1])
 	if !d.Same {
 		_, _ = fmt.Fprint(w, "; these are two runs of a program, so only numbers can be compared")
