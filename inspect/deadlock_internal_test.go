@@ -546,3 +546,113 @@ func FuzzReduction(f *testing.F) {
 		}
 	})
 }
+
+// A file may hold anything. Whatever is asked of it, there is an answer, and soon.
+func TestNonsense(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		data := make([]byte, 160)
+		for i := range data {
+			data[i] = byte(rng.Uint32())
+		}
+		checkNonsense(t, data[:120], data[120:])
+	}
+}
+
+func FuzzNonsense(f *testing.F) {
+	f.Add([]byte("ids that lead nowhere, and in circles"), []byte("\x00\x01\x02"))
+	f.Fuzz(func(t *testing.T, data, errors []byte) {
+		if len(data) < 4000 {
+			checkNonsense(t, data, errors)
+		}
+	})
+}
+
+// checkNonsense makes up a snapshot, puts errors into it, and asks it everything.
+func checkNonsense(t *testing.T, data, errors []byte) {
+	t.Helper()
+	s := drawSnapshot(data)
+	d := &draw{data: errors}
+	id := func() uint64 { return []uint64{0, 1, 2, 3, 4, 5, 100, 101, 999}[d.n(9)] }
+	for len(d.data) > 0 {
+		task := &s.Tasks[d.n(len(s.Tasks))]
+		scope := &s.Scopes[d.n(len(s.Scopes))]
+		switch d.n(10) {
+		case 0:
+			task.ID = id()
+		case 1:
+			task.Parent = id()
+		case 2:
+			scope.Parent, scope.Owner = id(), id()
+		case 3:
+			scope.ID = id()
+		case 4:
+			task.Wait = &Wait{Op: []string{opJoin, opSlot, opPut, "x"}[d.n(4)], Task: id(), Scope: id(), Resource: id(), Amount: int64(d.n(9)) - 4, Pos: d.n(9) - 4}
+		case 5:
+			task.Cancel = &Cancel{Scope: id(), Site: id()}
+			scope.Cancel = &Cancel{}
+		case 6:
+			task.Holds = append(task.Holds, Hold{Resource: id(), Amount: int64(d.n(5)) - 2})
+		case 7:
+			task.State = []string{StateActive, StateBlocked, StateQueued, StateFinishing, ""}[d.n(5)]
+		default:
+			if len(s.Resources) > 0 {
+				r := &s.Resources[d.n(len(s.Resources))]
+				r.ID, r.Task, r.Waiting, r.Capacity = id(), id(), d.n(9)-2, int64(d.n(5))-1
+				r.Holders = append(r.Holders, Hold{Task: id(), Amount: int64(d.n(5)) - 2, Mode: []string{modePut, modeGet, modeWrite}[d.n(3)], Ended: d.one(3)})
+				r.Waiters = append(r.Waiters, Waiter{Task: id(), Amount: int64(d.n(5)) - 2})
+			}
+		}
+	}
+	s.index.Store(nil) // as drawSnapshot has used it
+	m, err := NewMonitor(Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		m.Update(s, s.Taken.Add(time.Duration(n)*time.Minute))
+	}
+	for i := range s.Tasks {
+		s.Why(s.Tasks[i].ID)
+		s.Item(&s.Tasks[i])
+	}
+	s.WhyShutdown()
+	for _, root := range []uint64{0, s.Tasks[0].ID, s.Scopes[0].ID} {
+		if _, err := s.Tree(TreeOptions{Root: root, Fold: len(data)%2 == 0}); err != nil {
+			t.Fatal(err)
+		}
+		g, err := s.Graph(GraphOptions{Root: root, Of: edgeKinds, Max: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.DOT()
+		g.Mermaid()
+	}
+	if _, err := s.GroupBy(Query{Group: groupings, Scope: s.Scopes[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	Diff(s, drawSnapshot(errors))
+}
+
+// A deadlock that a hundred thousand tasks wait for is described as fast as any.
+func BenchmarkDeadlocks_everybodyIsStuck(b *testing.B) {
+	s := &Snapshot{Scopes: []Scope{{ID: 1, Parent: 2, Owner: 2, Kind: ScopeGroup}}, Tasks: []Task{{ID: 2, Name: "main", State: StateFinishing, Wait: &Wait{Op: opJoin, Scope: 1}}}}
+	r := Resource{ID: 1, Kind: kindMutex, Capacity: 1, InUse: 1, Holders: []Hold{{Task: 3, Amount: 1}}, Waiting: 99_999}
+	for i := range uint64(100_000) {
+		t := Task{ID: 3 + i, Parent: 1, Name: "t", State: StateBlocked, Wait: &Wait{Op: "mutex.Lock", Resource: 1}}
+		if i == 0 {
+			t.Wait = &Wait{Op: "task.Wait", Task: 4}
+		} else if len(r.Waiters) < MaxListed {
+			r.Waiters = append(r.Waiters, Waiter{Task: t.ID})
+		}
+		s.Tasks = append(s.Tasks, t)
+	}
+	s.Resources = []Resource{r}
+	for b.Loop() {
+		s.index.Store(nil)
+		if found := s.Deadlocks(); len(found) != 1 || found[0].Size != 100_001 {
+			b.Fatal(len(found))
+		}
+	}
+}
