@@ -35,7 +35,7 @@ func buses() []benchmark {
 		handlers  int
 		maxNS     float64
 		maxAllocs float64 // one for the event; a wait for room, which comes once for many events of a queue, has some of its own
-	}{{1, 400, 1.2}, {10, 2_000, 2}, {100, 20_000, 6}} {
+	}{{1, 400, 1.2}, {10, 2_000, 2}, {100, 20_000, 12}} {
 		list = append(list, benchmark{fmt.Sprintf("bus/%d", x.handlers), duel{
 			title: fmt.Sprintf("bus, ordered and bounded, %d handlers", x.handlers),
 			unit:  "an event",

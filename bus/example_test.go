@@ -61,7 +61,7 @@ func Example() {
 // A bus may also belong to a group with other tasks. Whoever made it closes it.
 func ExampleNew() {
 	err := braid.Run(context.Background(), func(ctx context.Context, g *braid.Group) error {
-		b := bus.New(g, bus.Config{Name: "shop"})
+		b := bus.New(g, bus.Config{Name: "shop", Drain: bus.DefaultDrain})
 		_, err := bus.Subscribe(ctx, b, func(ctx context.Context, o OrderPlaced) error {
 			fmt.Println(braid.Current(ctx).Path(), "has order", o.ID)
 			return nil
@@ -117,7 +117,7 @@ func ExamplePublish() {
 	})
 	inBus(config, func(ctx context.Context, b *bus.Bus) {
 		_, _ = bus.Subscribe(ctx, b, func(context.Context, OrderPaid) error { return errors.New("disk full") }, bus.Name("audit"))
-		_ = bus.Publish(ctx, b, OrderPaid{ID: 2}) // NoWait
+		_ = bus.Publish(ctx, b, OrderPaid{ID: 2}, bus.NoWait) // the default
 	})
 	// Output:
 	// bus: audit: bus_test.OrderPaid: disk full
@@ -264,7 +264,7 @@ func ExampleOverflow() {
 func ExampleOverflow_block() {
 	inBus(bus.Config{}, func(ctx context.Context, b *bus.Bus) {
 		var entered, gate braid.Event
-		_, _ = bus.Subscribe(ctx, b, func(ctx context.Context, _ OrderPaid) error { entered.Set(); return gate.Wait(ctx) }, bus.Capacity(1))
+		_, _ = bus.Subscribe(ctx, b, func(ctx context.Context, _ OrderPaid) error { entered.Set(); return gate.Wait(ctx) }, bus.Capacity(1), bus.Block)
 		_ = bus.Publish(ctx, b, OrderPaid{1}) // is being handled
 		_ = entered.Wait(ctx)
 		_ = bus.Publish(ctx, b, OrderPaid{2}) // waits in the queue
@@ -331,7 +331,9 @@ func ExampleSubscription_Cancel() {
 // Close stops the intake, drains for a time, ends the ctx of handlers, and joins them.
 func ExampleBus_Close() {
 	err := bus.Run(context.Background(), bus.Config{Name: "shop", Drain: time.Millisecond}, func(ctx context.Context, b *bus.Bus) error {
+		var entered braid.Event
 		_, err := bus.Subscribe(ctx, b, func(ctx context.Context, _ OrderPaid) error {
+			entered.Set()
 			defer fmt.Println("cleaned up")
 			return braid.Sleep(ctx, time.Hour)
 		}, bus.Name("slow"))
@@ -339,9 +341,9 @@ func ExampleBus_Close() {
 			return err
 		}
 		_ = bus.Publish(ctx, b, OrderPaid{1})
-		_ = braid.Sleep(ctx, time.Millisecond)
+		_ = entered.Wait(ctx)
 		err = b.Close(ctx)
-		fmt.Println(bus.Publish(ctx, b, OrderPaid{2}))
+		fmt.Println(errors.Is(bus.Publish(ctx, b, OrderPaid{2}), bus.ErrClosed))
 		return err
 	})
 	if e, ok := errors.AsType[*bus.CloseError](err); ok {
@@ -349,7 +351,7 @@ func ExampleBus_Close() {
 	}
 	// Output:
 	// cleaned up
-	// bus: closed
+	// true
 	// shop [{slow 1}]
 }
 
@@ -367,6 +369,25 @@ func ExampleBus_Statistics() {
 	// Output:
 	// shop published 2 unheard 1
 	// audit bus_test.OrderPaid 1 1 0 0
+}
+
+// Everything that came is in one of the counters.
+func ExampleSubscription_Statistics() {
+	inBus(bus.Config{OnError: func(*bus.EventError) {}}, func(ctx context.Context, b *bus.Bus) {
+		s, _ := bus.Subscribe(ctx, b, func(_ context.Context, o OrderPaid) error {
+			if o.ID == 2 {
+				return errors.New("disk full")
+			}
+			return nil
+		})
+		for id := range 4 {
+			_ = bus.Publish(ctx, b, OrderPaid{id})
+		}
+		_ = b.Close(ctx)
+		st := s.Statistics()
+		fmt.Printf("%d came, %d were handled, %d failed\n", st.Received, st.Handled, st.Failed)
+	})
+	// Output: 4 came, 3 were handled, 1 failed
 }
 
 // What belongs to a request and is needed in handlers travels in the header: handlers have no part in the publisher's ctx.
@@ -434,12 +455,13 @@ func ExampleEngine() {
 
 // The messages of an engine are a subject, a header and bytes.
 func ExampleMessage() {
-	engine := bus.NewMemory()
-	stop, _ := engine.Subscribe(context.Background(), "shop.>", func(_ context.Context, m *bus.Message, settle func(error) bool) error {
+	var engine bus.Engine = bus.NewMemory()
+	var receive bus.Receiver = func(_ context.Context, m *bus.Message, settle func(error) bool) error {
 		fmt.Println(m.Subject, m.Header[bus.HeaderEvent], string(m.Data))
 		settle(nil)
 		return nil
-	})
+	}
+	stop, _ := engine.Subscribe(context.Background(), "shop.>", receive)
 	defer stop()
 	inBus(bus.Config{Engine: engine}, func(ctx context.Context, b *bus.Bus) {
 		_ = bus.Publish(ctx, b, Shipped{ID: 1}, bus.Topic("eu"))
