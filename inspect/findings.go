@@ -163,7 +163,7 @@ const maxPerCode = 50
 // Of one code, 50 findings are returned at most.
 func (m *Monitor) Update(s *Snapshot, at time.Time) []Finding {
 	m.order++
-	l := &look{m: m, s: s, at: at, span: at.Sub(m.last)}
+	l := &look{m: m, s: s, at: at, span: at.Sub(m.last), seen: make(map[string]int)}
 	if m.last.IsZero() {
 		l.span = 0
 	}
@@ -195,7 +195,7 @@ func (m *Monitor) Update(s *Snapshot, at time.Time) []Finding {
 		return count[f.Code] > maxPerCode
 	})
 	for i := range found {
-		if n := count[found[i].Code]; n > maxPerCode {
+		if n := max(count[found[i].Code], l.seen[found[i].Code]); n > maxPerCode {
 			found[i].Evidence["of_this_code"] = n
 		}
 	}
@@ -228,7 +228,15 @@ type look struct {
 	at   time.Time
 	span time.Duration // since the look before; 0 in the first one
 
+	seen  map[string]int  // by code, what a rule has seen; see room
 	stuck map[uint64]bool // tasks in deadlocks: that they hold and wait for long needs no saying
+}
+
+// room counts what a rule has seen, and reports whether it is to be looked at more closely: putting it into words costs more than finding it,
+// so that is not done for each of a hundred thousand.
+func (l *look) room(code string) bool {
+	l.seen[code]++
+	return l.seen[code] <= 4*maxPerCode // some of them may be allowed
 }
 
 // suspect says that a rule applies. since is when that began, if that is known better than by when it was first seen.

@@ -43,6 +43,9 @@ func (l *look) outlived() {
 				continue
 			}
 			for _, t := range members {
+				if !l.room("L1") {
+					break
+				}
 				k := suspicion{}
 				k.Code = "L1"
 				k.Subjects = []Subject{l.s.taskSubject(t), l.s.scopeSubject(sc)}
@@ -66,7 +69,7 @@ func (l *look) ignores() {
 			continue
 		}
 		since := l.m.tasks[t.ID].cancelled
-		if l.at.Sub(since) <= limit || l.shielded(t) {
+		if l.at.Sub(since) <= limit || l.shielded(t) || !l.room("L2") {
 			continue
 		}
 		k := suspicion{}

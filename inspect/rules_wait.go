@@ -47,7 +47,7 @@ func (l *look) holdsAndWaits() {
 	for i := range l.s.Tasks {
 		t := &l.s.Tasks[i]
 		mem, ok := l.m.tasks[t.ID]
-		if !ok || t.Wait == nil || mem.pos == 0 || t.Wait.Pos-mem.pos <= l.m.rules.Overtake || t.Wait.Resource == 0 {
+		if !ok || t.Wait == nil || mem.pos == 0 || t.Wait.Pos-mem.pos <= l.m.rules.Overtake || t.Wait.Resource == 0 || !l.room("H4") {
 			continue
 		}
 		k := suspicion{}
