@@ -64,6 +64,7 @@ type Config[K comparable, V any] struct {
 	LoadTimeout time.Duration
 
 	// TaskName makes the key part of the names of tasks; nil means that it is not. It must not tell secrets: tools show it.
+	// A panic in it is logged, and the task has the name without the key.
 	TaskName func(K) string
 
 	// Tier is a second, larger cache, which other processes may share. nil means that there is none.

@@ -121,6 +121,7 @@ func (c *engine[K, V]) Set(ctx context.Context, key K, value V) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	c.store.peek(key) // panics if the key cannot be compared, and so not under the lock
 	e := c.newEntry(key, value, c.clock.now(ctx))
 	if c.config.Tier == nil {
 		return c.overwrite(ctx, key, e)
@@ -147,6 +148,7 @@ func (c *engine[K, V]) Invalidate(ctx context.Context, key K) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	c.store.peek(key) // as in Set
 	if err := c.overwrite(ctx, key, nil); err != nil || c.config.Tier == nil {
 		return err
 	}

@@ -164,7 +164,8 @@ func (c *engine[K, V]) named(name braid.NameOption, key K) braid.NameOption {
 	if c.config.TaskName == nil {
 		return name
 	}
-	return name + " " + braid.NameOption(c.config.TaskName(key))
+	guard(c.config.Name, "TaskName", func() { name += " " + braid.NameOption(c.config.TaskName(key)) })
+	return name
 }
 
 // ended is called when the task of f has come to its end, or will never run.

@@ -29,6 +29,7 @@ var flightCases = []testCase{
 	{"flight/NaN", flightNaN, false},
 	{"flight/a key that cannot be compared", flightUncomparable, false},
 	{"flight/an error with a value", flightErrorWithValue, false},
+	{"flight/functions of the config that panic", flightConfigPanics, false},
 	{"flight/a context error of another ctx", flightForeignCancel, false},
 }
 
@@ -266,16 +267,16 @@ func flightNaN(t *testing.T, ctx context.Context) {
 func flightUncomparable(t *testing.T, ctx context.Context) {
 	scope(t, ctx, func(ctx context.Context, g *braid.Group) {
 		c := cache.New(g, func(context.Context, any) (int, error) { return 1, nil }, cache.Config[any, int]{Size: 10, TTL: time.Minute})
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Error("no panic")
-				}
-			}()
-			_, _ = c.Get(ctx, []int{1})
-		}()
-		_, err := c.Get(ctx, 1) // no lock is left locked
-		must(t, err)
+		for _, call := range []func(){
+			func() { _, _ = c.Get(ctx, []int{1}) },
+			func() { _ = c.Set(ctx, []int{1}, 1) },
+			func() { _ = c.Invalidate(ctx, []int{1}) },
+		} {
+			wantPanicIn(t, call)
+			_, err := c.Get(ctx, 1) // no lock is left locked
+			must(t, err)
+			must(t, c.Invalidate(ctx, 1))
+		}
 	})
 }
 
@@ -298,5 +299,31 @@ func flightForeignCancel(t *testing.T, ctx context.Context) {
 		getErr(t, ctx, c, 7, context.Canceled)
 		getErr(t, ctx, c, 7, context.Canceled)
 		equal(t, "calls", s.calls.Load(), 1) // a failure like others
+	})
+}
+
+func flightConfigPanics(t *testing.T, ctx context.Context) {
+	scope(t, ctx, func(ctx context.Context, g *braid.Group) {
+		var s source
+		c := cache.New(g, s.load, with(func(c *cache.Config[int, int]) { c.TaskName = func(int) string { panic("name") } }))
+		get(t, ctx, c, 7, 1)
+
+		bad := true
+		c = cache.New(g, s.load, with(func(c *cache.Config[int, int]) {
+			c.Weight = func(int, int) int {
+				if bad {
+					panic("weight")
+				}
+				return 1
+			}
+		}))
+		_, err := c.Get(ctx, 7)
+		if _, ok := errors.AsType[*braid.PanicError](err); !ok {
+			t.Errorf("error is %v", err)
+		}
+		wantPanic(t, "weight", func() { _ = c.Set(ctx, 7, 100) })
+		bad = false
+		get(t, ctx, c, 7, 3)
+		must(t, c.Close(ctx))
 	})
 }

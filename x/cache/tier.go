@@ -212,15 +212,15 @@ func (c *engine[K, V]) unpack(ctx context.Context, key K, data []byte) (*entry[V
 		return nil, errors.New("it has something that this cache has not written, or in a newer format")
 	}
 	now, wall := c.clock.now(ctx), braid.Time(ctx).UnixNano()
-	longest := c.config.TTL // whatever the other one's clock says
-	here := func(t uint64, longest time.Duration) int64 {
+	here := func(t uint64) int64 {
 		if t == never {
-			return after(now, longest)
+			return never
 		}
-		return min(now+(int64(t)-wall), after(now, longest))
+		return now + (int64(t) - wall)
 	}
-	fresh := here(binary.BigEndian.Uint64(data[2:]), longest)
-	keep := here(binary.BigEndian.Uint64(data[10:]), time.Duration(after(int64(longest), c.config.Stale)))
+	// Whatever the other one's clock and config say, it lives no longer than what is loaded here.
+	fresh := min(here(binary.BigEndian.Uint64(data[2:])), after(now, c.config.TTL))
+	keep := min(here(binary.BigEndian.Uint64(data[10:])), after(fresh, c.config.Stale))
 	if now >= keep {
 		return nil, nil //nolint:nilnil // nothing there, and that is no error
 	}

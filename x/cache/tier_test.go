@@ -170,6 +170,7 @@ func tierStale(t *testing.T, ctx context.Context) {
 		get(t, ctx, b, 7, 1) // loaded, which failed, and taken from the tier
 		equal(t, "calls", s.calls.Load(), 2)
 		equal(t, "stale", b.Statistics().Stale, 1)
+		getErr(t, ctx, cache.New(g, s.load, over(f)), 7, errDown) // one that does not want stale values
 		sleep(t, ctx, time.Hour)
 		getErr(t, ctx, b, 7, errDown)
 	})
