@@ -71,7 +71,7 @@ var policyCases = []testCase{
 				equal(t, "blocked", s.Statistics().Blocked, 3)
 				for n := range 3 { // the handler is fast: no time passes
 					must(t, gate.Put(ctx, 1))
-					until(t, ctx, func() bool { return len(got) == n+2 })
+					until(t, ctx, func() bool { st := s.Statistics(); return st.Handled == uint64(n)+1 && st.Running })
 				}
 				st := s.Statistics()
 				if st.Queued == 4 || st.Blocked != 1 {
