@@ -216,3 +216,14 @@ func TestSimCancels(t *testing.T) {
 func TestSimSlow(t *testing.T) {
 	sim.Test(t, program(service.OneForAll, false, true), sim.AllowLeft())
 }
+
+// Whatever the schedule, the manager of the service misses nothing: when all work is done, the service ends by itself.
+func TestSimEnds(t *testing.T) {
+	sim.Test(t, func(s *sim.T) {
+		job := func(ctx context.Context) error { return braid.Yield(ctx) }
+		svc := newService(service.Config{}, service.Component{Name: "a", Run: job}, service.Component{Name: "b", Run: job, Stop: job})
+		if err := svc.Run(s.Context()); err != nil {
+			s.Error(err)
+		}
+	}, sim.Advances(0))
+}

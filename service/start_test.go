@@ -107,7 +107,7 @@ var startCases = []testCase{
 		s := newService(service.Config{}, service.Component{
 			Name: "db", StartTimeout: time.Second, Stop: d.note("-db"),
 			Start: func(ctx context.Context) error {
-				_ = untilDone(ctx)
+				equal(t, "cause", untilDone(ctx), service.ErrStartTimeout)
 				return braid.Sleep(context.WithoutCancel(ctx), time.Second)
 			},
 		})

@@ -381,13 +381,22 @@ var abortCases = []testCase{
 	{"an abort is not held up by a Stop that hangs, and others are released", func(t *testing.T, ctx context.Context) {
 		var leave braid.Event
 		d := &diary{}
-		s := newService(service.Config{}, d.part("a"), service.Component{Name: "mule", Stop: never(&leave)}, d.part("c"))
+		first := d.part("a")
+		first.Stop = func(ctx context.Context) error {
+			defer d.add("-a")
+			return braid.Sleep(ctx, 100*time.Millisecond)
+		}
+		s := newService(service.Config{}, first, service.Component{Name: "mule", Stop: never(&leave)}, d.part("c"))
 		with(t, ctx, func(ctx context.Context, g *braid.Group) {
 			u := begin(g, s)
 			must(t, braid.Sleep(ctx, time.Second))
 			s.Abort(nil)
-			equal(t, "it took longer than the last moment", took(ctx, func() { wantErr(t, u.end(t, ctx), service.ErrAborted) }) > service.DefaultLastMoment, false)
+			var err error
+			equal(t, "it took longer than the last moment", took(ctx, func() { err = u.end(t, ctx) }) > service.DefaultLastMoment, false)
+			wantErr(t, err, service.ErrAborted)
+			equal(t, "errors: that it was aborted, and what ran", len(listOf(err)), 2)
 			equal(t, "releases", d.count("-a")+d.count("-c"), 2)
+			equal(t, "one that takes its time has some", stateOf(s, "a"), service.Stopped)
 			leave.Set()
 			must(t, braid.Sleep(ctx, time.Second))
 		})
