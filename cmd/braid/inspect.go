@@ -20,6 +20,9 @@ import (
 
 // The commands that ask a process, or a file, what runs in it.
 
+// flagName is a flag of the commands, and a parameter of the API.
+const flagName = "name"
+
 const targets = `PROCESS is the id of a process that serves package inspect, the path of its socket,
 the URL of its console, or a file written by "braid dump".`
 
@@ -34,7 +37,7 @@ func inspectCommands() []*cli.Command {
   braid ps 4711 --group site,wait`,
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "state", Usage: "only tasks in these `STATES`: queued, active, blocked, finishing, cancelling"},
-				&cli.StringFlag{Name: "name", Usage: "only tasks whose path has `PART` in it, or matches it if it has * or ?"},
+				&cli.StringFlag{Name: flagName, Usage: "only tasks whose path has `PART` in it, or matches it if it has * or ?"},
 				&cli.StringFlag{Name: "site", Usage: "only tasks whose function or file has `PART` in its name"},
 				&cli.StringFlag{Name: "scope", Usage: "only tasks in the scope `ID` or below"},
 				&cli.StringFlag{Name: "kind", Usage: "only tasks that wait on this `KIND` of thing, such as queue, or in this operation, such as queue.Get"},
@@ -57,7 +60,7 @@ func inspectCommands() []*cli.Command {
 			},
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 2, func(c *inspect.Client, args []string) error {
-					q := url.Values{"fold": {bit(cmd.Bool("fold"))}, "fresh": {"1"}}
+					q := url.Values{"fold": {bit(cmd.Bool("fold"))}, "fresh": {yes}}
 					set(q, "depth", cmd.IsSet("depth"), strconv.Itoa(cmd.Int("depth")))
 					if len(args) > 0 {
 						id, err := taskID(ctx, c, args[0])
@@ -83,7 +86,7 @@ TASK is its id or its path, or a part of the path that no other task has.
 			},
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 2, func(c *inspect.Client, args []string) error {
-					q := url.Values{"fresh": {"1"}}
+					q := url.Values{"fresh": {yes}}
 					switch shutdown := cmd.Bool("shutdown"); {
 					case shutdown && len(args) == 0:
 						q.Set("shutdown", "1")
@@ -94,7 +97,7 @@ TASK is its id or its path, or a part of the path that no other task has.
 						}
 						q.Set("task", id)
 					default:
-						return errors.New("why needs a task, or --shutdown, and not both: braid why PROCESS TASK")
+						return misuse("why needs a task, or --shutdown, and not both: braid why PROCESS TASK")
 					}
 					return show(ctx, cmd, c, "why", q)
 				})
@@ -113,8 +116,11 @@ TASK is its id or its path, or a part of the path that no other task has.
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
 					format := cmd.String("format")
-					q := url.Values{"of": {cmd.String("of")}, "format": {format}, "fresh": {"1"}}
-					return c.Get(ctx, "graph", q, format != "json", cmd.Root().Writer)
+					q := url.Values{"of": {cmd.String("of")}, "format": {format}, "fresh": {yes}}
+					if format == "json" {
+						return c.Get(ctx, "graph", q, false, cmd.Root().Writer)
+					}
+					return c.Get(ctx, "graph", q, true, &printer{w: cmd.Root().Writer})
 				})
 			},
 		},
@@ -141,7 +147,7 @@ TASK is its id or its path, or a part of the path that no other task has.
 			Description: targets + "\n\n  braid dump 4711 > wedged.ndjson\n  braid why wedged.ndjson --shutdown",
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
-					return c.Get(ctx, "snapshot.ndjson", url.Values{"fresh": {"1"}}, false, cmd.Root().Writer)
+					return c.Get(ctx, "snapshot.ndjson", url.Values{"fresh": {yes}}, false, cmd.Root().Writer)
 				})
 			},
 		},
@@ -158,7 +164,7 @@ TASK is its id or its path, or a part of the path that no other task has.
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 2, func(c *inspect.Client, args []string) error {
 					if len(args) != 1 {
-						return errors.New("cancel needs a task: braid cancel PROCESS TASK")
+						return misuse("cancel needs a task: braid cancel PROCESS TASK")
 					}
 					text, err := taskID(ctx, c, args[0])
 					if err != nil {
@@ -225,8 +231,8 @@ func ps(ctx context.Context, cmd *cli.Command) error {
 		return processes(ctx, cmd)
 	}
 	return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
-		q := url.Values{"limit": {strconv.Itoa(cmd.Int("limit"))}, "fresh": {"1"}}
-		for _, name := range []string{"state", "name", "site", "scope", "kind", "group", "sort", "after"} {
+		q := url.Values{"limit": {strconv.Itoa(cmd.Int("limit"))}, "fresh": {yes}}
+		for _, name := range []string{"state", flagName, "site", "scope", "kind", "group", "sort", "after"} {
 			set(q, name, cmd.IsSet(name), cmd.String(name))
 		}
 		set(q, "blocked_for", cmd.IsSet("blocked-for"), cmd.Duration("blocked-for").String())
@@ -295,7 +301,7 @@ func taskID(ctx context.Context, c *inspect.Client, text string) (string, error)
 	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
 		return text, nil
 	}
-	page, err := c.Tasks(ctx, url.Values{"name": {text}, "limit": {"1000"}, "fresh": {"1"}})
+	page, err := c.Tasks(ctx, url.Values{flagName: {text}, "limit": {"1000"}, "fresh": {yes}})
 	if err != nil {
 		return "", failed(err)
 	}
@@ -388,6 +394,11 @@ func writeDiff(out io.Writer, d *inspect.Difference) error {
 	return w.Flush()
 }
 
+// misuse is an error in how a command was called that shows only when it runs.
+type misuse string
+
+func (m misuse) Error() string { return string(m) }
+
 func set(q url.Values, name string, given bool, value string) {
 	if given {
 		q.Set(name, value)
@@ -396,13 +407,19 @@ func set(q url.Values, name string, given bool, value string) {
 
 func bit(b bool) string {
 	if b {
-		return "1"
+		return yes
 	}
 	return "0"
 }
 
+// yes is how the API is told to do something.
+const yes = "1"
+
 // failed marks an error as one that is not the caller's: the command was right, and did not work.
 func failed(err error) error {
+	if wrong, ok := errors.AsType[misuse](err); ok {
+		return wrong
+	}
 	if err == nil || errors.Is(err, io.ErrClosedPipe) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -25,7 +26,7 @@ type printer struct {
 }
 
 func (p *printer) Write(b []byte) (int, error) {
-	text := append(p.rest, b...)
+	text := slices.Concat(p.rest, b)
 	end := len(text)
 	for i := 1; i <= min(3, len(text)); i++ { // where the last character may begin
 		if c := text[len(text)-i]; c >= 0xc0 {

@@ -27,7 +27,7 @@ Keys: up and down choose, Enter shows one task, Esc goes back, / filters by a pa
 s sorts, f folds equal tasks, p pauses, q ends.`,
 		Flags: []cli.Flag{
 			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "look again every `DURATION`"},
-			&cli.StringFlag{Name: "name", Usage: "begin with the filter `PART`"},
+			&cli.StringFlag{Name: flagName, Usage: "begin with the filter `PART`"},
 			&cli.BoolFlag{Name: "fold", Usage: "begin with equal tasks folded"},
 		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
@@ -36,7 +36,7 @@ s sorts, f folds equal tasks, p pauses, q ends.`,
 				return fmt.Errorf("--every %v: must be 100ms or longer", every)
 			}
 			return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
-				return runTop(ctx, &top{client: c, every: every, filter: cmd.String("name"), fold: cmd.Bool("fold")}, cmd.Root().Reader, cmd.Root().Writer)
+				return runTop(ctx, &top{client: c, every: every, filter: cmd.String(flagName), fold: cmd.Bool("fold")}, cmd.Root().Reader, cmd.Root().Writer)
 			})
 		},
 	}
@@ -106,7 +106,7 @@ func (m *top) Init() tea.Cmd { return m.look() }
 // look asks for what is to be shown.
 func (m *top) look() tea.Cmd {
 	q := url.Values{"limit": {"1000"}}
-	set(q, "name", m.filter != "", m.filter)
+	set(q, flagName, m.filter != "", m.filter)
 	fold, open := m.fold, m.detail
 	if fold {
 		q.Set("group", "name,wait")
@@ -438,7 +438,7 @@ func (m *top) writeGroups(b *strings.Builder) {
 	shown := 0
 	for i := m.first; i < m.count() && shown < m.rows(); i, shown = i+1, shown+1 {
 		g := m.data.groups.Items[i]
-		m.writeRow(b, i, fmt.Sprintf("%8d  %9s  %s  %s", g.Count, round(time.Duration(g.OldestUS)*time.Microsecond), printable(g.Key["name"]), faint.Render(printable(g.Key["wait"]))))
+		m.writeRow(b, i, fmt.Sprintf("%8d  %9s  %s  %s", g.Count, round(time.Duration(g.OldestUS)*time.Microsecond), printable(g.Key[flagName]), faint.Render(printable(g.Key["wait"]))))
 	}
 	m.fill(b, shown, nil)
 }

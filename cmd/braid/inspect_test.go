@@ -1,0 +1,302 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/inspect"
+	"github.com/braid-go/braid/template"
+)
+
+// braids runs the command and returns its exit status and what it has written.
+func braids(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = template.Main(t.Context(), command(), append([]string{"braid"}, args...), &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+// wedged runs tasks of this process that wait for each other, and an inspector. It returns the PID.
+func wedged(t *testing.T, o inspect.Options) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "braid") //nolint:usetesting // short: the path of a socket has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Setenv("BRAID_RUNTIME_DIR", filepath.Join(dir, "run"))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+			var a, b braid.Mutex
+			a.SetName("left")
+			b.SetName("right")
+			both, _ := braid.NewBarrier(2), 0
+			cross := func(mine, other *braid.Mutex) func(context.Context) error {
+				return func(ctx context.Context) error {
+					if err := mine.Lock(ctx); err != nil {
+						return err
+					}
+					defer mine.Unlock()
+					if _, err := both.Wait(ctx); err != nil {
+						return err
+					}
+					return other.Lock(ctx)
+				}
+			}
+			first := g.Go(cross(&a, &b), braid.Name("first"))
+			second := g.Go(cross(&b, &a), braid.Name("second"))
+			g.Go(func(ctx context.Context) error { return new(braid.Event).Wait(ctx) }, braid.Name("bad\x1b[31mname\u202e"))
+			for !strings.HasPrefix(first.Waiting(), "mutex.Lock") || !strings.HasPrefix(second.Waiting(), "mutex.Lock") {
+				if err := braid.Yield(ctx); err != nil {
+					return err
+				}
+			}
+			close(waiting)
+			return nil
+		}, braid.Name("shop"))
+	}()
+	<-waiting
+	in, err := inspect.Serve(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		cancel()
+		<-ended
+	})
+	return strconv.Itoa(os.Getpid())
+}
+
+func TestInspectCommands(t *testing.T) {
+	pid := wedged(t, inspect.Options{Name: "shop"})
+	dump := filepath.Join(t.TempDir(), "wedged.ndjson")
+	status, out, errs := braids(t, "dump", pid)
+	if status != 0 || errs != "" {
+		t.Fatalf("dump: %d %s", status, errs)
+	}
+	if err := os.WriteFile(dump, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, where := range []string{pid, dump} {
+		for _, c := range []struct {
+			args []string
+			want []string
+		}{
+			{[]string{"ps", where}, []string{"shop/first", "mutex.Lock right", "blocked"}},
+			{[]string{"ps", where, "--state", "finishing"}, []string{"shop", "run.Join"}},
+			{[]string{"ps", where, "--group", "wait"}, []string{"mutex.Lock left"}},
+			{[]string{"tree", where}, []string{"shop", "├─", "first"}},
+			{[]string{"tree", where, "shop/first"}, []string{"first"}},
+			{[]string{"why", where, "shop/first"}, []string{"held by shop/second", "deadlock of 2"}},
+			{[]string{"why", where, "--shutdown"}, []string{"othing"}},
+			{[]string{"info", where}, []string{"shop", pid}},
+			{[]string{"graph", where}, []string{"digraph", "first"}},
+			{[]string{"graph", where, "--format", "mermaid"}, []string{"first"}},
+		} {
+			t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+				status, out, errs := braids(t, c.args...)
+				if status != 0 || errs != "" {
+					t.Errorf("status %d, %s", status, errs)
+				}
+				for _, want := range c.want {
+					if !strings.Contains(out, want) {
+						t.Errorf("%q is missing", want)
+					}
+				}
+				if strings.ContainsAny(out, "\x1b\u202e") {
+					t.Error("the name of a task can steer the terminal")
+				}
+				if t.Failed() {
+					t.Log(out)
+				}
+			})
+		}
+		for _, args := range [][]string{{"ps", where}, {"tree", where}, {"why", where, "shop/first"}, {"findings", where}, {"info", where}} {
+			if status, out, errs := braids(t, append(args, "--json")...); status != 0 || !json.Valid([]byte(out)) {
+				t.Errorf("%v --json: %d %s %s", args, status, out, errs)
+			}
+		}
+	}
+
+	for args, want := range map[string]string{
+		"ps":                                     pid,
+		"ps --json":                              `"pid":` + pid,
+		"stacks " + pid + " shop/first":          "Mutex).Lock",
+		"diff " + dump + " " + pid:               "in the same wait all the time",
+		"diff --json " + dump + " " + dump:       `"same_instance":true`,
+		"ps " + dump + " --blocked-for 1h":       "",
+		"ps " + pid + " --name *first --limit 1": "shop/first",
+	} {
+		if status, out, errs := braids(t, strings.Fields(args)...); status != 0 || !strings.Contains(out, want) {
+			t.Errorf("%s: status %d, %q, %s", args, status, out, errs)
+		}
+	}
+}
+
+func TestInspectCommandsCalledWrongly(t *testing.T) {
+	pid := wedged(t, inspect.Options{})
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"tree":                           {2, "needs a process"},
+		"tree 1 2 3":                     {2, "at most 2"},
+		"tree nothing-like-that":         {1, "nothing-like-that"},
+		"tree 2147483000":                {1, "2147483000"},
+		"why " + pid:                     {2, "needs a task"},
+		"why " + pid + " nobody":         {1, "nobody"},
+		"why " + pid + " 99999999":       {1, "99999999"},
+		"why " + pid + " s":              {1, "say which one"},
+		"ps " + pid + " --state dancing": {1, "dancing"},
+		"ps " + pid + " --limit 100000":  {1, "limit"},
+		"ps " + empty:                    {1, "empty"},
+		"diff " + pid:                    {2, "two"},
+		"cancel " + pid + " shop/first":  {1, "read-only"},
+		"cancel " + pid:                  {2, "needs a task"},
+		"top " + pid + " --every 1ms":    {2, "100ms"},
+		"findings " + pid + " more":      {2, "more"},
+	} {
+		status, out, errs := braids(t, strings.Fields(args)...)
+		if status != want.status || !strings.Contains(errs, want.text) || out != "" {
+			t.Errorf("%s: status %d, stdout %q, stderr %q; want %d and %q", args, status, out, errs, want.status, want.text)
+		}
+	}
+}
+
+func TestCancelCommand(t *testing.T) {
+	pid := wedged(t, inspect.Options{Write: true})
+	status, out, errs := braids(t, "cancel", pid, "shop/first", "--cause", "enough")
+	if status != 0 || !strings.Contains(out, "asked to end") {
+		t.Fatalf("status %d, %q, %q", status, out, errs)
+	}
+}
+
+// screen is what a live screen writes to, and tells when something stands there.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{}
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Write(b)
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
+// await waits until each of the words has been written since the last call.
+func (s *screen) await(t *testing.T, words ...string) {
+	t.Helper()
+	for {
+		s.mu.Lock()
+		text := s.text.String()
+		missing := 0
+		for _, w := range words {
+			if !strings.Contains(text, w) {
+				missing++
+			}
+		}
+		if missing == 0 {
+			s.text.Reset()
+		}
+		s.mu.Unlock()
+		if missing == 0 {
+			return
+		}
+		select {
+		case <-s.more:
+		case <-t.Context().Done():
+			t.Fatalf("%q were not shown; the screen got %q", words, text)
+		}
+	}
+}
+
+func TestTop(t *testing.T) {
+	pid := wedged(t, inspect.Options{Name: "shop"})
+	c, err := inspect.Dial(t.Context(), pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	keys, typed := io.Pipe()
+	out := &screen{more: make(chan struct{}, 1)}
+	done := make(chan error, 1)
+	go func() {
+		done <- runTop(t.Context(), &top{client: c, every: 100_000_000}, keys, out, tea.WithWindowSize(100, 24))
+	}()
+	press := func(s string) { _, _ = fmt.Fprint(typed, s) }
+	out.await(t, "shop", "mutex.Lock right")
+	press("f")
+	out.await(t, "LONGEST")
+	press("f")
+	out.await(t, "STATE")
+	press("/")
+	press("second")
+	out.await(t, "/second")
+	press("\r")
+	press("\r")
+	out.await(t, "Why", "deadlock of 2")
+	press("q")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// What the screen shows of answers, whatever the size of the terminal.
+func TestTopFitsTheScreen(t *testing.T) {
+	wedged(t, inspect.Options{})
+	c := inspect.Take().Client()
+	for _, size := range [][2]int{{1, 1}, {20, 5}, {80, 24}, {300, 100}, {0, 0}} {
+		m := &top{ctx: t.Context(), client: c}
+		m.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		for _, keys := range []string{"", "f", "/x", "\x1bs", "jjjkG", "\r"} {
+			for _, r := range keys {
+				m.Update(tea.KeyPressMsg{Code: r, Text: string(r)})
+			}
+			m.Update(m.look()())
+			view := m.View().Content
+			lines := strings.Split(view, "\n")
+			if size[1] > 0 && len(lines) > size[1] {
+				t.Errorf("%v after %q: %d lines", size, keys, len(lines))
+			}
+		}
+	}
+}
+
+func TestPrinter(t *testing.T) {
+	var b bytes.Buffer
+	p := &printer{w: &b}
+	for _, c := range []byte("héllo → \x1b[31mwörld\u202e\x00 \U0001f9f5\n") {
+		_, _ = p.Write([]byte{c})
+	}
+	if got := b.String(); got != "héllo → ·[31mwörld·· \U0001f9f5\n" {
+		t.Errorf("%q", got)
+	}
+}
