@@ -84,7 +84,8 @@ type Config struct {
 	// ReportEvery is how often the log says who is waited for during a start or stop that takes its time. 0 means DefaultReportEvery.
 	ReportEvery time.Duration
 
-	// Signals are those that stop the service in order; another one of them, while it stops, aborts it. See [Service.Main], which needs none.
+	// Signals are those that stop the service in order; a second one of them aborts it, and a third one does what it does by default.
+	// [Service.Main] has those of a program by itself.
 	Signals []os.Signal
 
 	// Rand draws from [0, 1). nil means that of math/rand/v2; a simulation has its own.

@@ -53,6 +53,7 @@ func TestInvalidInputPanics(t *testing.T) {
 		"both an Addr and a Listener": {web(service.HTTPConfig{Handler: mux, Addr: ":0", Listener: new(net.TCPListener)})},
 		"either a Handler or Routes":  {web(service.HTTPConfig{Addr: ":0"}), web(service.HTTPConfig{Addr: ":0", Handler: mux, Routes: routes})},
 		"both Routes and Always":      {web(service.HTTPConfig{Addr: ":0", Routes: routes, Always: map[string]http.Handler{"/": mux}})},
+		"HTTPConfig.Always":           {web(service.HTTPConfig{Addr: ":0", Handler: mux, Always: map[string]http.Handler{"/": mux}})},
 		"needs two functions":         {func() { service.Serve(nil, ok) }, func() { service.Serve(func() error { return nil }, nil) }},
 	} {
 		for i, call := range calls {

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
 	"log/slog"
 	"net"
@@ -82,6 +83,17 @@ func (c *HTTPConfig) check() string {
 	case c.Routes != nil && c.Always != nil:
 		return "HTTPConfig has both Routes and Always: let Routes have all handlers"
 	}
+	return c.checkPatterns()
+}
+
+// checkPatterns says what is wrong with the patterns of Always: what http.ServeMux panics with, and now, not when the server starts.
+func (c *HTTPConfig) checkPatterns() (wrong string) {
+	defer func() {
+		if v := recover(); v != nil {
+			wrong = fmt.Sprintf("HTTPConfig.Always: %v", v)
+		}
+	}()
+	c.beside(http.NotFoundHandler())
 	return ""
 }
 
@@ -233,9 +245,14 @@ func (h *httpServer) handler(s HTTPScope) http.Handler {
 	if len(h.cfg.Always) == 0 {
 		return tasks
 	}
+	return h.cfg.beside(tasks)
+}
+
+// beside returns the handlers of Always, with h for everything else.
+func (c *HTTPConfig) beside(h http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", tasks)
-	for pattern, handler := range h.cfg.Always {
+	mux.Handle("/", h)
+	for pattern, handler := range c.Always {
 		mux.Handle(pattern, handler)
 	}
 	return mux

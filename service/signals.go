@@ -14,6 +14,7 @@ type SignalError struct{ Signal os.Signal }
 func (e *SignalError) Error() string { return fmt.Sprintf("service: signal: %v", e.Signal) }
 
 // listen makes the first signal stop the Run under way, and the second one abort it, until the function that it returns is called.
+// A third one does what signals do by default: it ends the process.
 // The goroutine is no task, because it waits for package signal; it has ended when that function returns.
 func (s *Service) listen() (release func()) {
 	if len(s.cfg.Signals) == 0 {
@@ -32,6 +33,7 @@ func (s *Service) listen() (release func()) {
 				return
 			}
 		}
+		signal.Stop(arrived) // a third one does what it does by default
 	})
 	return func() {
 		signal.Stop(arrived)
