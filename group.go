@@ -34,6 +34,7 @@ type Group struct {
 	enrolled *root       // that task's place among all roots; written once
 	nobodys  bool        // made by Abandon, and joined by no Run; written once
 	joiner   *waiter     // Run, once it waits for live to become 0
+	remains  *root       // its place among all roots, if Run has given up on what is left of it
 	stuck    *StuckError // set when the grace is over
 	timer    sched.Timer // of the grace
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/braid-go/braid/internal/record"
 	"github.com/braid-go/braid/internal/sched"
 )
 
@@ -180,6 +181,9 @@ func (g *Group) conclude(s State, err error) {
 
 // end takes the scope out of the tree, and ends the task that Run has made.
 func (g *Group) end() {
+	if record.On {
+		g.leaveBehind()
+	}
 	g.node.detach()
 	if g.root {
 		g.enrolled.leave()

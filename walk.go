@@ -55,7 +55,12 @@ func walk(v record.Visitor) {
 }
 
 func (w *walker) all() {
-	for _, h := range roots.all() {
+	tasks, groups := roots.all()
+	for _, g := range groups {
+		w.show(child{&g.node, false}, &level{})
+		w.below()
+	}
+	for _, h := range tasks {
 		if g := h.group; g != nil { // left by Abandon
 			w.task(h, &level{node: &g.node, id: g.node.identify()}, false)
 		} else {

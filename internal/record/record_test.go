@@ -479,6 +479,35 @@ func TestCancelSaysWhereItCameFrom(t *testing.T) {
 	}
 }
 
+// What a Run has given up on is still shown, until it ends.
+func TestWalkShowsWhatGraceLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var gate braid.Event
+		err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+			g.Go(func(ctx context.Context) error { return gate.Wait(context.Background()) }, braid.Name("left/deaf"))
+			g.Cancel(nil)
+			return nil
+		}, braid.Name("left-behind"), braid.Grace(1))
+		if _, stuck := errors.AsType[*braid.StuckError](err); !stuck {
+			t.Fatal(err)
+		}
+		w := walk("left/")
+		deaf := w.tasks["left/deaf"]
+		found := false
+		for _, s := range w.scopes {
+			found = found || s.ID == deaf.Parent && s.Parent == 0 && !s.Body && s.Live == 1 && s.Cancel.Cause != nil
+		}
+		if deaf.ID == 0 || !found {
+			t.Errorf("deaf is %+v, scopes %+v", deaf, w.scopes)
+		}
+		gate.Set()
+		synctest.Wait()
+		if w := walk("left/"); len(w.tasks) > 0 {
+			t.Errorf("still shown: %v", w.tasks)
+		}
+	})
+}
+
 // The whole suite, while somebody walks all the time and everything is noted.
 func TestConformanceWhileInspected(t *testing.T) {
 	record.Level.Store(record.All)
