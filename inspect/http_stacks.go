@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
+	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -21,6 +23,8 @@ import (
 const (
 	maxStacks   = 1000        // in one answer
 	stacksFresh = time.Second // a profile is good for as long
+
+	maxProfiled = 250_000 // goroutines: the runtime notes some 300 bytes of each before it folds them
 )
 
 // stackCache shares a profile among those that ask at about the same time.
@@ -39,6 +43,9 @@ func (c *stackCache) get(ctx context.Context) (time.Time, int, []Stack, error) {
 	}
 	if ctx.Err() != nil {
 		return time.Time{}, 0, nil, context.Cause(ctx)
+	}
+	if n := runtime.NumGoroutine(); n > maxProfiled {
+		return time.Time{}, 0, nil, problemf(http.StatusServiceUnavailable, "there are %d goroutines; stacks of more than %d would cost the program too much memory at once", n, maxProfiled)
 	}
 	var b bytes.Buffer
 	at := time.Now()
