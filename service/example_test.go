@@ -512,7 +512,7 @@ func ExampleHTTPScope() {
 		}),
 		service.Component{Name: "client", Run: func(context.Context) error {
 			defer svc.Stop(nil)
-			resp, err := http.Get(url) //nolint:noctx // its own server
+			resp, err := http.Get(url)
 			if err != nil {
 				return err
 			}
