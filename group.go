@@ -372,6 +372,20 @@ func (g *Group) withdraw(h *Handle, count bool) bool {
 	return true
 }
 
+// firstQueued returns the task that has waited longest for a slot, or nil. node.mu is held.
+func (g *Group) firstQueued() *Handle {
+	first := g.queued.first
+	for n := first; n != nil; {
+		if n.kind != kindBookmark {
+			return n.task
+		}
+		if n = n.next; n == first {
+			break
+		}
+	}
+	return nil
+}
+
 func (g *Group) unqueue(h *Handle) {
 	g.queued.drop(&h.node)
 	g.nqueued--
@@ -381,8 +395,7 @@ func (g *Group) unqueue(h *Handle) {
 func (g *Group) dropQueued() {
 	var dropped taskList
 	g.node.mu.Lock()
-	for g.queued.first != nil {
-		h := g.queued.first.task
+	for h := g.firstQueued(); h != nil; h = g.firstQueued() {
 		g.unqueue(h)
 		h.err = ErrNotStarted
 		h.state.Store(uint32(NotStarted)) // here already, for admit

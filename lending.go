@@ -34,10 +34,10 @@ func (g *Group) refill() {
 			g.giveBack(l)
 			continue
 		}
-		if g.queued.first == nil || g.node.rec.Load() != nil { // cancelled: dropQueued is on its way
+		h := g.firstQueued()
+		if h == nil || g.node.rec.Load() != nil { // cancelled: dropQueued is on its way
 			return
 		}
-		h := g.queued.first.task
 		g.unqueue(h)
 		g.admitLocked(h)
 	}

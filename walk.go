@@ -78,9 +78,10 @@ type walker struct {
 	scope record.Scope
 }
 
-// level is a node whose children are being shown.
+// level is a ring of nodes that are being shown: the children of a node, or the tasks of a group that wait for a slot.
 type level struct {
-	node *node
+	node *node         // whose they are
+	ring *node         // node, or the queue of its group; the lock of node guards both
 	id   uint64        // of the node
 	end  record.Cancel // of the node
 	mark *node         // the bookmark; nil when the last child has been listed
@@ -110,7 +111,14 @@ func (w *walker) below() {
 
 // enter puts n on the stack.
 func (w *walker) enter(n *node, id uint64, end *record.Cancel) {
-	l := level{node: n, id: id, end: *end}
+	w.enterRing(n, n, id, end)
+	if n.kind == kindGroup {
+		w.enterRing(n, &groupOf(n).queued, id, end)
+	}
+}
+
+func (w *walker) enterRing(n, ring *node, id uint64, end *record.Cancel) {
+	l := level{node: n, ring: ring, id: id, end: *end}
 	if k := len(w.spare); k > 0 {
 		l.list, w.spare = w.spare[k-1], w.spare[:k-1]
 	}
@@ -122,20 +130,11 @@ func (w *walker) enter(n *node, id uint64, end *record.Cancel) {
 func (l *level) start() {
 	l.node.mu.Lock()
 	defer l.node.mu.Unlock()
-	if l.node.kind == kindGroup {
-		g := groupOf(l.node)
-		for c := g.queued.first; c != nil; { // all of them: they have no bookmark, and are not the many as a rule
-			l.list = append(l.list, child{c, false})
-			if c = c.next; c == g.queued.first {
-				break
-			}
-		}
-	}
-	if l.node.first == nil {
+	if l.ring.first == nil {
 		return
 	}
 	l.mark = &node{kind: kindBookmark, detached: true}
-	l.take(l.node.first)
+	l.take(l.ring.first)
 }
 
 // more lists the next children, and reports whether there are any.
@@ -144,9 +143,13 @@ func (l *level) more() bool {
 	if l.mark == nil {
 		return false
 	}
-	n := l.node
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	l.node.mu.Lock()
+	defer l.node.mu.Unlock()
+	return l.moreLocked()
+}
+
+func (l *level) moreLocked() bool {
+	n := l.ring
 	from, first := l.mark.next, n.first
 	n.drop(l.mark)
 	if n.first == nil || from == first && first != l.mark { // nothing is left, or nothing after the bookmark
@@ -154,7 +157,7 @@ func (l *level) more() bool {
 		return false
 	}
 	l.take(from)
-	return len(l.list) > 0 || l.more()
+	return len(l.list) > 0 || l.mark != nil && l.moreLocked()
 }
 
 // take lists children from c on, and leaves the bookmark after the last of them if there are more. node.mu is held.
@@ -163,13 +166,13 @@ func (l *level) take(c *node) {
 		if c.kind != kindBookmark {
 			l.list = append(l.list, child{c, c.slot})
 		}
-		if c.next == l.node.first {
+		if c.next == l.ring.first {
 			l.mark = nil
 			return
 		}
 		c = c.next
 	}
-	l.node.insert(l.mark, c)
+	l.ring.insert(l.mark, c)
 }
 
 // insert puts c into the ring before at, which is not the first. n.mu is held.

@@ -479,6 +479,46 @@ func TestCancelSaysWhereItCameFrom(t *testing.T) {
 	}
 }
 
+// Tasks that wait for a slot are shown too, also while they come and go.
+func TestWalkShowsQueuedTasks(t *testing.T) {
+	const waiting = 1000
+	err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+		gate := new(braid.Event)
+		g.Go(func(ctx context.Context) error { return gate.Wait(ctx) }, braid.Name("queued/runs"))
+		var last []*braid.Handle
+		for i := range waiting {
+			last = append(last, g.Go(func(context.Context) error { return nil }, braid.Name(fmt.Sprintf("queued/%d", i))))
+		}
+		if w := walk("queued/"); len(w.tasks) != waiting+1 || len(w.twice) > 0 || w.tasks["queued/7"].State != uint32(braid.Queued) {
+			t.Errorf("%d tasks shown, twice %v", len(w.tasks), w.twice)
+		}
+		v := &hooked{tree: tree{tasks: map[string]record.Task{}, ids: map[uint64]string{}, prefix: "queued/"}}
+		v.at = func(shown int) {
+			switch shown {
+			case 100: // the bookmark stands in the queue: those before it leave, and it is the first
+				for _, h := range last[:300] {
+					h.Cancel(nil)
+				}
+			case 200:
+				gate.Set() // and now they run, past the bookmark
+				for _, h := range last[300:] {
+					if err := h.Wait(ctx); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+		record.Source.Walk(v)
+		if len(v.twice) > 0 {
+			t.Errorf("twice: %v", v.twice)
+		}
+		return nil
+	}, braid.Limit(1))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // What a Run has given up on is still shown, until it ends.
 func TestWalkShowsWhatGraceLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
