@@ -218,7 +218,7 @@ func (c *Client) Graph(ctx context.Context, q url.Values) (*Graph, error) {
 
 // Why says why a task does not go on.
 func (c *Client) Why(ctx context.Context, task uint64) (*Why, error) {
-	return get[Why](ctx, c, "why", url.Values{"task": {strconv.FormatUint(task, 10)}})
+	return get[Why](ctx, c, "why", url.Values{paramTask: {strconv.FormatUint(task, 10)}})
 }
 
 // WhyShutdown says why the scopes that were cancelled have not ended.
@@ -235,19 +235,19 @@ func (c *Client) Findings(ctx context.Context) (*Findings, error) {
 func (c *Client) Stacks(ctx context.Context, task uint64) (*Stacks, error) {
 	q := url.Values{}
 	if task != 0 {
-		q.Set("task", strconv.FormatUint(task, 10))
+		q.Set(paramTask, strconv.FormatUint(task, 10))
 	}
 	return get[Stacks](ctx, c, "stacks", q)
 }
 
 // Series returns the points that come after the one with that seq; 0 is for those of the last ten minutes.
 func (c *Client) Series(ctx context.Context, since uint64) (*Series, error) {
-	return get[Series](ctx, c, "series", url.Values{"since": {strconv.FormatUint(since, 10)}})
+	return get[Series](ctx, c, "series", url.Values{paramSince: {strconv.FormatUint(since, 10)}})
 }
 
 // Ended returns the tasks that have ended after the one with that seq while somebody looked.
 func (c *Client) Ended(ctx context.Context, since uint64) (*EndedTasks, error) {
-	return get[EndedTasks](ctx, c, "ended", url.Values{"since": {strconv.FormatUint(since, 10)}})
+	return get[EndedTasks](ctx, c, "ended", url.Values{paramSince: {strconv.FormatUint(since, 10)}})
 }
 
 // Snapshot returns the whole state. If the connection breaks in the middle it returns what has come beside the error, as [ReadSnapshot] does.

@@ -48,6 +48,9 @@ const (
 var (
 	StartOf  = startOf
 	PIDAlive = pidAlive
+
+	// WrongOwner says what is wrong with a directory.
+	WrongOwner = wrongOwner
 )
 
 // Followers returns how many clients follow events.

@@ -28,6 +28,12 @@ const (
 	readTime  = 5 * time.Second  // for the body of a request
 )
 
+// Names of parameters.
+const (
+	paramTask  = "task"
+	paramSince = "since"
+)
+
 // api answers for a process or for a file.
 type api struct {
 	log     *slog.Logger // nil means slog.Default()
@@ -111,12 +117,12 @@ func routes() []route {
 		{pattern: "v1/sites", params: []string{"limit", "after"}, answer: (*api).sites},
 		{pattern: "v1/tree", params: []string{"root", "depth", "fold", "max"}, answer: (*api).tree},
 		{pattern: "v1/graph", params: []string{"of", "root", "max"}, answer: (*api).graph},
-		{pattern: "v1/why", params: []string{"task", "shutdown"}, answer: (*api).why},
+		{pattern: "v1/why", params: []string{paramTask, "shutdown"}, answer: (*api).why},
 		{pattern: "v1/findings", answer: (*api).findings},
-		{pattern: "v1/stacks", params: []string{"task"}, answer: (*api).goroutines},
-		{pattern: "v1/ended", params: []string{"since"}, bare: true, answer: (*api).ended},
-		{pattern: "v1/series", params: []string{"since"}, bare: true, answer: (*api).series},
-		{pattern: "v1/events", params: []string{"since", "types"}, bare: true, stream: (*api).events, kind: "text/event-stream"},
+		{pattern: "v1/stacks", params: []string{paramTask}, answer: (*api).goroutines},
+		{pattern: "v1/ended", params: []string{paramSince}, bare: true, answer: (*api).ended},
+		{pattern: "v1/series", params: []string{paramSince}, bare: true, answer: (*api).series},
+		{pattern: "v1/events", params: []string{paramSince, "types"}, bare: true, stream: (*api).events, kind: "text/event-stream"},
 		{pattern: "v1/snapshot.ndjson", stream: (*api).ndjson, kind: "application/x-ndjson"},
 	}
 }

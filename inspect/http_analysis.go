@@ -88,7 +88,7 @@ func (a *api) why(q *question) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	task, err := idOf("task", q.q.Get("task"))
+	task, err := idOf(paramTask, q.q.Get(paramTask))
 	if err != nil {
 		return answer{}, err
 	}

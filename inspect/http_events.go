@@ -20,8 +20,11 @@ const (
 	eventsBatch = 256 // written at a time
 )
 
+// eventTask is the type of the events about a task.
+const eventTask = "task"
+
 var (
-	eventTypes   = []string{"point", "finding", "resolved", "task", "end"}
+	eventTypes   = []string{"point", "finding", "resolved", eventTask, "end"}
 	defaultTypes = []string{"point", "finding", "resolved"}
 )
 
@@ -33,7 +36,7 @@ func (a *api) series(q *question) (answer, error) {
 	if a.looker == nil {
 		return answer{}, noFile("what has happened over time")
 	}
-	since, err := idOf("since", q.q.Get("since"))
+	since, err := idOf(paramSince, q.q.Get(paramSince))
 	if err != nil {
 		return answer{}, err
 	}
@@ -65,7 +68,7 @@ func (a *api) ended(q *question) (answer, error) {
 	if a.looker == nil || a.looker.endings == nil {
 		return answer{}, noFile("which tasks have ended")
 	}
-	since, err := idOf("since", q.q.Get("since"))
+	since, err := idOf(paramSince, q.q.Get(paramSince))
 	if err != nil {
 		return answer{}, err
 	}
@@ -109,8 +112,8 @@ func (a *api) events(w http.ResponseWriter, q *question) error {
 		}
 	}
 	f := a.looker.feed
-	last := cmp.Or(q.Header.Get("Last-Event-ID"), q.q.Get("since")) // the header is the newer one: a browser keeps the URL
-	place, err := idOf("since", last)
+	last := cmp.Or(q.Header.Get("Last-Event-ID"), q.q.Get(paramSince)) // the header is the newer one: a browser keeps the URL
+	place, err := idOf(paramSince, last)
 	if err != nil {
 		return err
 	}
@@ -124,7 +127,7 @@ func (a *api) events(w http.ResponseWriter, q *question) error {
 	defer leave()
 	a.looker.follow(1)
 	defer a.looker.follow(-1)
-	byTask := slices.Contains(types, "task") || slices.Contains(types, "end")
+	byTask := slices.Contains(types, eventTask) || slices.Contains(types, "end")
 	if byTask {
 		f.tasks.Add(1)
 		defer f.tasks.Add(-1)

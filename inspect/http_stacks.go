@@ -27,6 +27,12 @@ const (
 	maxProfiled = 250_000 // goroutines: the runtime notes some 300 bytes of each before it folds them
 )
 
+// How a stack was joined to a task.
+const (
+	matchLabel = "label"
+	matchSite  = "site"
+)
+
 // stackCache shares a profile among those that ask at about the same time.
 type stackCache struct {
 	mu    sync.Mutex
@@ -137,7 +143,7 @@ func (a *api) goroutines(q *question) (answer, error) {
 	if a.looker == nil {
 		return answer{}, noFile("the stacks")
 	}
-	task, err := idOf("task", q.q.Get("task"))
+	task, err := idOf(paramTask, q.q.Get(paramTask))
 	if err != nil {
 		return answer{}, err
 	}
@@ -155,7 +161,7 @@ func (a *api) goroutines(q *question) (answer, error) {
 
 // joinStacks finds the tasks of the stacks, and leaves only those of one task unless that is 0.
 func joinStacks(s *Snapshot, all []Stack, task uint64) *Stacks {
-	st := &Stacks{By: "site", Items: []Stack{}}
+	st := &Stacks{By: matchSite, Items: []Stack{}}
 	entries := make(map[string]bool, len(s.Sites)) // functions of tasks
 	for i := range s.Sites {
 		entries[s.Sites[i].Func] = true
@@ -169,20 +175,20 @@ func joinStacks(s *Snapshot, all []Stack, task uint64) *Stacks {
 	exact := false
 	for _, g := range all {
 		if n, err := strconv.ParseUint(g.Labels[labelID], 10, 53); err == nil {
-			st.By = "label"
-			g.Task, g.Path, g.Match = n, cmp.Or(s.Path(n), g.Labels[labelTask]), "label"
+			st.By = matchLabel
+			g.Task, g.Path, g.Match = n, cmp.Or(s.Path(n), g.Labels[labelTask]), matchLabel
 			exact = exact || n == task
 		} else if slices.ContainsFunc(g.Frames, func(f Frame) bool { return entries[f.Func] }) {
-			g.Match = "site"
+			g.Match = matchSite
 		}
-		of := g.Match == "label" && g.Task == task ||
-			g.Match == "site" && slices.ContainsFunc(g.Frames, func(f Frame) bool { return f.Func == wanted })
+		of := g.Match == matchLabel && g.Task == task ||
+			g.Match == matchSite && slices.ContainsFunc(g.Frames, func(f Frame) bool { return f.Func == wanted })
 		if task == 0 || of {
 			st.Items = append(st.Items, g)
 		}
 	}
 	if exact { // then its site says nothing more
-		st.Items = slices.DeleteFunc(st.Items, func(g Stack) bool { return task != 0 && g.Match != "label" })
+		st.Items = slices.DeleteFunc(st.Items, func(g Stack) bool { return task != 0 && g.Match != matchLabel })
 	}
 	slices.SortStableFunc(st.Items, func(a, b Stack) int { return b.Count - a.Count })
 	if len(st.Items) > maxStacks {
@@ -205,7 +211,7 @@ func (st *Stacks) text(w io.Writer) error {
 	for i := range st.Items {
 		g := &st.Items[i]
 		fmt.Fprintf(out, "%d goroutine(s)", g.Count)
-		if g.Match == "label" {
+		if g.Match == matchLabel {
 			fmt.Fprintf(out, " of task %d %s", g.Task, g.Path)
 		}
 		fmt.Fprintln(out)

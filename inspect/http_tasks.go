@@ -23,7 +23,7 @@ const (
 	childrenMax = 1000 // children and members in one answer
 )
 
-var queryParams = []string{"state", "name", "scope", "site", "kind", "blocked_for", "group", "sort", "fields", "limit", "after"}
+var queryParams = []string{"state", "name", "scope", bySite, "kind", "blocked_for", "group", "sort", "fields", "limit", "after"}
 
 func atOf(s *Snapshot) At { return At{SnapshotSeq: s.Seq, Taken: s.Taken} }
 
@@ -188,7 +188,7 @@ func groupTable(p *GroupPage, keys []string) func(io.Writer) error {
 	}
 	return both(table(append(head, "STATES", "EXAMPLE"), func(row func(...string)) {
 		for _, g := range p.Items {
-			cells := []string{strconv.Itoa(g.Count), age(time.Duration(g.OldestUS) * time.Microsecond)}
+			cells := append(make([]string, 0, len(head)+2), strconv.Itoa(g.Count), age(time.Duration(g.OldestUS)*time.Microsecond))
 			for _, k := range keys {
 				cells = append(cells, cmp.Or(g.Key[k], "-"))
 			}
@@ -248,7 +248,7 @@ func (a *api) task(q *question) (answer, error) {
 		}
 	}
 	for _, f := range s.Findings {
-		if slices.ContainsFunc(f.Subjects, func(x Subject) bool { return x.Kind == "task" && x.ID == n }) {
+		if slices.ContainsFunc(f.Subjects, func(x Subject) bool { return x.Kind == recordTask && x.ID == n }) {
 			d.Findings = append(d.Findings, f)
 		}
 	}
@@ -279,7 +279,7 @@ func nameOf(s *Snapshot, names map[uint64]string, ids ...uint64) {
 
 func (d *TaskDetail) text(s *Snapshot) func(io.Writer) error {
 	t := d.Task
-	return both(table([]string{"task", d.Path}, func(row func(...string)) {
+	return both(table([]string{recordTask, d.Path}, func(row func(...string)) {
 		row("id", id(t.ID))
 		row("state", t.State)
 		row("started", since(s, t.Started)+" ago")

@@ -415,7 +415,7 @@ func (l *looker) publishTasks(a, b *Snapshot) {
 		old := a.Task(t.ID)
 		same := old != nil && old.Seq == t.Seq && old.State == t.State && (old.Cancel == nil) == (t.Cancel == nil)
 		if !same && room() {
-			l.feed.publish("task", b.Item(t))
+			l.feed.publish(eventTask, b.Item(t))
 		}
 	}
 	if more > 0 {

@@ -15,7 +15,14 @@ import (
 
 const (
 	snapshotFormat = "braid-snapshot"
-	maxLine        = 1 << 20 // a record is some hundred bytes; this is far above the largest and bounds what a foreign file costs
+
+	recordSite     = "site"
+	recordScope    = "scope"
+	recordTask     = "task"
+	recordResource = "resource"
+	recordFinding  = "finding"
+
+	maxLine = 1 << 20 // a record is some hundred bytes; this is far above the largest and bounds what a foreign file costs
 )
 
 // heading is the first line.
@@ -65,11 +72,11 @@ func WriteSnapshot(w io.Writer, s *Snapshot) error {
 		Format: snapshotFormat, FormatVersion: FormatVersion,
 		Process: s.Process, Seq: s.Seq, Taken: s.Taken, TookUS: s.TookUS, CoarseUS: s.CoarseUS,
 	})
-	lines(out, "site", s.Sites)
-	lines(out, "scope", s.Scopes)
-	lines(out, "task", s.Tasks)
-	lines(out, "resource", s.Resources)
-	lines(out, "finding", s.Findings)
+	lines(out, recordSite, s.Sites)
+	lines(out, recordScope, s.Scopes)
+	lines(out, recordTask, s.Tasks)
+	lines(out, recordResource, s.Resources)
+	lines(out, recordFinding, s.Findings)
 	out.line("end", trailer{Records: out.n - 1, Counters: s.Counters})
 	if out.err != nil {
 		return fmt.Errorf("inspect: write the snapshot: %w", out.err)
@@ -203,15 +210,15 @@ func (in *snapshotReader) heading(b []byte) *SnapshotError {
 
 func (in *snapshotReader) record(kind string, b []byte) *SnapshotError {
 	switch kind {
-	case "site":
+	case recordSite:
 		return add(&in.s.Sites, kind, b)
-	case "scope":
+	case recordScope:
 		return add(&in.s.Scopes, kind, b)
-	case "task":
+	case recordTask:
 		return add(&in.s.Tasks, kind, b)
-	case "resource":
+	case recordResource:
 		return add(&in.s.Resources, kind, b)
-	case "finding":
+	case recordFinding:
 		return add(&in.s.Findings, kind, b)
 	case "snapshot":
 		return &SnapshotError{Reason: "a second snapshot begins before the end record of the first"}

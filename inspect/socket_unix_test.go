@@ -4,9 +4,11 @@ package inspect_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/braid-go/braid/inspect"
@@ -69,4 +71,23 @@ func TestRuntimeDir_refused(t *testing.T) {
 	if err != nil || len(list) != 0 {
 		t.Errorf("a directory that is not there: %v, %v", list, err)
 	}
+}
+
+// owned is a directory of some user.
+type owned struct {
+	fs.FileInfo
+
+	uid uint32
+}
+
+func (o owned) Sys() any          { return &syscall.Stat_t{Uid: o.uid} }
+func (o owned) Mode() fs.FileMode { return fs.ModeDir | 0o700 }
+
+// A directory of another user is refused, root's too: what is in there, this user did not put there.
+func TestRuntimeDir_otherOwner(t *testing.T) {
+	own := uint32(os.Geteuid())
+	if what := inspect.WrongOwner(owned{uid: own}); what != "" {
+		t.Errorf("one's own directory %s", what)
+	}
+	wantText(t, inspect.WrongOwner(owned{uid: own + 1}), "belongs to user "+strconv.Itoa(int(own)+1))
 }
