@@ -49,7 +49,8 @@ type Component struct {
 	// Ready returns nil when the component can do its work. It may wait for that, so the Wait of an event will do.
 	// After the start it is called until it says nil, and only then does the next component start. Later it is called every
 	// Config.CheckEvery, with Config.CheckTimeout for each call; while it fails, the service is not ready.
-	// Without Ready a component is ready when Start has returned and Run has been started.
+	// Without Ready a component is ready when Start has returned and Run has been started. Ready and Alive are called beside Run and each other,
+	// but not when Stop is.
 	Ready func(context.Context) error
 
 	// Alive returns an error if the component is beyond help, so that the process should be replaced.
@@ -60,7 +61,7 @@ type Component struct {
 	Restart Restart
 
 	// StartTimeout bounds the time until the component is ready, StopTimeout that from when it is told to stop until Run and Stop
-	// have returned. 0 means those of the Config.
+	// have returned; Stop has LastMoment at least, or StopTimeout if that is less. 0 means those of the Config.
 	StartTimeout, StopTimeout time.Duration
 }
 

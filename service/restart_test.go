@@ -231,6 +231,20 @@ var restartCases = []testCase{
 		leave.Set()
 		must(t, braid.Sleep(ctx, time.Second))
 	}},
+	{"a component that is restarted along with others, and fails to start, ends the service if it is not to be restarted itself", func(t *testing.T, ctx context.Context) {
+		d := &diary{}
+		once := d.part("a")
+		once.Start = func(context.Context) error {
+			if d.add("+a"); d.count("+a") > 1 {
+				return errDown
+			}
+			return nil
+		}
+		err := newService(service.Config{Strategy: service.OneForAll}, once, d.crashing("b", 1, time.Second, fail)).Run(ctx)
+		failureOf(t, err, "a", service.InStart)
+		equal(t, "errors", len(listOf(err)), 1)
+		equal(t, "starts and stops of b", d.count("+b")+d.count("-b"), 2)
+	}},
 	{"a stop during a backoff does not wait for it", func(t *testing.T, ctx context.Context) {
 		d := &diary{}
 		s := newService(service.Config{RestartDelay: time.Hour}, d.crashing("b", 1, time.Second, fail))

@@ -186,6 +186,17 @@ var stopCases = []testCase{
 			equal(t, "time", took(ctx, func() { must(t, u.end(t, ctx)) }), time.Second)
 		})
 	}},
+	{"a service that was never ready does not drain", func(t *testing.T, ctx context.Context) {
+		d := &diary{}
+		s := newService(service.Config{Drain: time.Hour}, d.part("a"), service.Component{Name: "b", Start: untilDone})
+		with(t, ctx, func(ctx context.Context, g *braid.Group) {
+			u := begin(g, s)
+			must(t, braid.Sleep(ctx, time.Second))
+			s.Stop(nil)
+			equal(t, "time", took(ctx, func() { must(t, u.end(t, ctx)) }), 0)
+		})
+		contains(t, d.all(), "a. -a")
+	}},
 	{"StopWithin bounds the stop of all", func(t *testing.T, ctx context.Context) {
 		var parts []service.Component
 		d := &diary{}
