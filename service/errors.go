@@ -23,6 +23,13 @@ var (
 	ErrAborted = errors.New("service: aborted")
 )
 
+// abortError is ErrAborted with a cause.
+type abortError struct{ cause error }
+
+func (e *abortError) Error() string        { return ErrAborted.Error() + ": " + e.cause.Error() }
+func (e *abortError) Is(target error) bool { return target == ErrAborted }
+func (e *abortError) Unwrap() error        { return e.cause }
+
 // errNotReady is why a component has not been started whose Run is over.
 var errNotReady = errors.New("its Run ended before it was ready")
 

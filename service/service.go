@@ -159,7 +159,7 @@ func (s *Service) Abort(cause error) {
 	}
 	r.aborted = ErrAborted
 	if cause != nil {
-		r.aborted = fmt.Errorf("%w: %w", ErrAborted, cause)
+		r.aborted = &abortError{cause}
 	}
 	s.mu.Unlock()
 	r.changed.Set()

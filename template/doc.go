@@ -31,7 +31,7 @@
 // holds a [*braid.StuckError] that says who was there, for how long, and on
 // what it waited, and the exit status is 1. The requests are cancelled then
 // and have a last moment to tell their clients. A second signal does the same
-// at once and without the last moment.
+// at once.
 //
 // # The folders
 //
