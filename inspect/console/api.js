@@ -18,6 +18,10 @@ export function setToken(t) {
   sessionStorage.setItem(KEY, token);
 }
 
+export function hasToken() {
+  return token !== "";
+}
+
 export class Problem extends Error {
   constructor(status, text) {
     super(text);
@@ -59,7 +63,7 @@ export function follow(types, on) {
         const headers = { Accept: "text/event-stream" };
         if (last) headers["Last-Event-ID"] = last;
         const res = await call("events", { types }, { signal: abort.signal, headers });
-        on.state("live");
+        on.state("");
         const reader = res.body.pipeThrough(new TextDecoderStream()).getReader();
         let rest = "";
         for (;;) {
@@ -80,10 +84,10 @@ export function follow(types, on) {
             }
           }
         }
-        on.state("lost", "the connection has ended");
+        on.state("the connection has ended");
       } catch (err) {
         if (stopped) return;
-        on.state("lost", err.message, err.status);
+        on.state(err.message, err.status);
         if (err.status === 401) return;
       }
       await new Promise((r) => setTimeout(r, wait));

@@ -1,4 +1,4 @@
-import { follow, get, setToken } from "./api.js";
+import { follow, get, hasToken, setToken } from "./api.js";
 import { h, number, since } from "./dom.js";
 import { overviewView } from "./overview.js";
 import { treeView } from "./tree.js";
@@ -13,26 +13,38 @@ const views = { overview: overviewView, tree: treeView, graph: graphView, findin
 const order = ["overview", "tree", "graph", "findings", "tasks"];
 const $ = (id) => document.getElementById(id);
 
-let info = null, points = [], current = null, paused = false, reading = null, again = false, looks = 0;
+let info = null, points = [], current = null, paused = false, reading = null, again = false, looks = 0, visited = 0;
+const said = new Set(); // the findings that were read out
+const lost = { stream: "connecting", read: "" }; // why there is no answer, or ""
 
 const app = {
   points: () => points,
   write: () => !!info?.write && info.live,
-  say: (text) => { $("live").textContent = text; $("link").title = text; },
+  say: (text) => { $("live").textContent = text; },
+  tell,
+  refresh,
   ask,
 };
 
+// tell says something that must not be overlooked.
+function tell(text) {
+  $("told").textContent = text;
+  $("told").hidden = !text;
+}
+
 // ask asks for a text before something is done; null means that it is not to be done.
-function ask(title, text) {
+function ask(title, text, yes) {
   const d = $("ask");
   $("ask-title").textContent = title;
   $("ask-text").textContent = text;
+  $("ask-yes").textContent = yes;
   $("ask-input").value = "";
   d.showModal();
   $("ask-no").focus();
   return new Promise((done) => {
     const end = (v) => { d.onclose = null; d.close(); done(v); };
     $("ask-yes").onclick = () => end($("ask-input").value);
+    $("ask-input").onkeydown = (e) => { if (e.key === "Enter") end($("ask-input").value); };
     $("ask-no").onclick = () => end(null);
     d.onclose = () => done(null);
   });
@@ -46,6 +58,8 @@ function route() {
   reading?.abort();
   reading = null;
   view.replaceChildren(h("div.note", null, "Reading…"));
+  tell("");
+  scrollTo(0, 0);
   const box = h("div");
   current = { name: views[name] ? name : "overview", shown: false, ...make(box, name === "task" ? Number(arg) : new URLSearchParams(query), app), box };
   for (const a of document.querySelectorAll("nav a")) {
@@ -60,6 +74,7 @@ function route() {
 async function refresh() {
   if (reading) { again = true; return; }
   const c = current;
+  if (!c) return;
   reading = new AbortController();
   const mine = reading;
   try {
@@ -71,11 +86,14 @@ async function refresh() {
       c.point?.();
     }
     document.body.dataset.ready = c.name;
+    lost.read = "";
+    link();
   } catch (err) {
     if (mine.signal.aborted || c !== current) return;
     if (err.status === 401) { needToken(); return; }
     if (!c.shown) $("view").replaceChildren(h("div.error", { role: "alert" }, "It cannot be read: " + err.message));
-    link("lost", err.message);
+    lost.read = err.message;
+    link();
   } finally {
     if (reading === mine) reading = null;
     if (again && !reading) { again = false; refresh(); }
@@ -96,44 +114,67 @@ function header() {
   counts(info.counts);
 }
 
-function link(state, why) {
-  const el = $("link");
-  el.className = "link " + (state === "live" ? "on" : "off");
-  el.textContent = state === "live" ? (paused ? "paused" : "live") : "no answer: shown as it was last seen";
-  el.title = why || "";
+// link says whether what is shown is what is.
+function link() {
+  const el = $("link"), why = lost.stream || lost.read;
+  el.className = "link " + (why ? "off" : paused ? "" : "on");
+  const text = why === "connecting" ? why : why ? "no answer: shown as it was last seen" : paused ? "paused" : "live";
+  if (el.textContent !== text) el.textContent = text;
+  el.title = why;
 }
 
 function needToken() {
-  const input = h("input", { type: "password", "aria-label": "Token", autocomplete: "off", size: "40" });
+  if ($("token")) return;
+  current = null;
+  lost.stream = "a token is needed";
+  link();
+  const refused = hasToken();
+  const input = h("input", { type: "password", id: "token", "aria-label": "Token", autocomplete: "off", size: "40" });
   $("view").replaceChildren(h("form.card", { onsubmit: (e) => { e.preventDefault(); setToken(input.value); location.reload(); } },
     h("h2", null, "This console needs the token of the process"),
+    refused ? h("p.cancel", { role: "alert" }, "The token that this page had is not, or no longer, the right one. A program that is started again has a new one.") : null,
     h("p", null, "The program has printed an address with it, after #token=. It is also in the file with the ending .token in the runtime directory."),
     h("div.row", null, input, h("button", null, "Use it"))));
   input.focus();
 }
 
+// reload reads what is the same in all views.
+async function reload() {
+  info = await get("info");
+  header();
+  points = (await get("series")).points;
+}
+
 async function start() {
   try {
-    info = await get("info");
-    header();
-    points = (await get("series")).points;
+    await reload();
   } catch (err) {
     if (err.status === 401) { needToken(); return; }
-    link("lost", err.message);
+    lost.read = err.message;
+    link();
   }
   route();
-  window.addEventListener("hashchange", route);
+  window.addEventListener("hashchange", () => { visited++; route(); });
   follow("point,finding,resolved", {
-    state: (s, why, status) => { if (status === 401) needToken(); else link(s, why); },
+    state: (why, status) => {
+      if (status === 401) { needToken(); return; }
+      lost.stream = why;
+      link();
+      if (!why && !paused && current?.shown === false) refresh(); // it could not be read before
+    },
     event: (type, data) => {
       if (type === "hello") { info = data; if (!paused) header(); }
-      if (type === "reset") get("series").then((x) => { points = x.points; }, () => {});
+      if (type === "reset") reload().then(() => { if (!paused) refresh(); }, () => {}); // something was missed
       if (type === "point") {
         points.push(data);
         if (points.length > 1200) points.shift();
         looks++;
       }
-      if (type === "finding" && !data.told) app.say(`${data.code} ${data.title}`);
+      if (type === "finding") {
+        const key = data.code + JSON.stringify(data.subjects?.[0] || 0) + data.since;
+        if (!said.has(key)) app.say(`${data.code} ${data.title}`); // once, and not each time it is seen again
+        said.add(key);
+      }
       if (paused) return;
       if (type === "point") {
         counts(data);
@@ -150,8 +191,8 @@ function pause() {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", paused);
   $("pause").textContent = paused ? "Go on" : "Pause";
-  $("link").textContent = paused ? "paused" : "live";
-  if (!paused) refresh();
+  link();
+  if (!paused) { header(); refresh(); }
 }
 
 function theme(to) {
@@ -181,7 +222,7 @@ document.addEventListener("keydown", (e) => {
   else if (e.key === "p") pause();
   else if (e.key === "t") $("theme").click();
   else if (e.key === "?") $("help").showModal();
-  else if (e.key === "Escape") history.back();
+  else if (e.key === "Escape") { if (current?.name === "task") { if (visited) history.back(); else location.hash = "#/tasks"; } }
   else return;
   e.preventDefault();
 });

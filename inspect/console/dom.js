@@ -19,12 +19,52 @@ export function s(spec, props, ...children) {
 function fill(el, props, children) {
   for (const [k, v] of Object.entries(props || {})) {
     if (v === undefined || v === null || v === false) continue;
-    if (k.startsWith("on")) el.addEventListener(k.slice(2), v);
+    if (k.startsWith("on")) el[k] = v;
     else if (k === "depth") el.style.setProperty("--depth", v);
     else el.setAttribute(k, v === true ? "" : v);
   }
   el.append(...children.flat(9).filter((c) => c !== null && c !== undefined && c !== false && c !== ""));
   return el;
+}
+
+// morph makes what is in old like what is in made. What is there already stays the same element, so that the focus, a selection
+// and what is scrolled stay where they are. Elements with a data-key are known by it, others by their place.
+export function morph(old, made) {
+  const wanted = new Set([...made.children].map((c) => c.dataset.key));
+  const keyed = new Map();
+  for (const c of [...old.children]) {
+    if (!c.dataset.key) continue;
+    if (wanted.has(c.dataset.key)) keyed.set(c.dataset.key, c);
+    else c.remove();
+  }
+  let at = old.firstChild;
+  for (const m of [...made.childNodes]) {
+    const key = m.dataset?.key;
+    const o = key ? keyed.get(key) : at?.dataset?.key ? null : at;
+    if (!o || o.nodeName !== m.nodeName) {
+      old.insertBefore(m, at);
+      continue;
+    }
+    if (o === at) at = at.nextSibling;
+    else old.insertBefore(o, at);
+    if (o.nodeType === Node.TEXT_NODE) {
+      if (o.data !== m.data) o.data = m.data;
+      continue;
+    }
+    for (const { name } of [...o.attributes]) if (!m.hasAttribute(name)) o.removeAttribute(name);
+    for (const { name, value } of m.attributes) {
+      if (o.getAttribute(name) === value) continue;
+      if (name === "style") o.style.cssText = value; // the policy of the page lets nobody set the attribute
+      else o.setAttribute(name, value);
+    }
+    for (const on of ["onclick", "onkeydown"]) if (o[on] !== m[on]) o[on] = m[on];
+    morph(o, m);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
 }
 
 // span says how long something has lasted.

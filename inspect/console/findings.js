@@ -1,24 +1,28 @@
 import { get } from "./api.js";
-import { h, since, taskLink } from "./dom.js";
+import { h, morph, since, taskLink } from "./dom.js";
 
 // What looks wrong, the worst first.
 
 export function findingsView(view) {
   async function refresh(signal) {
     const f = await get("findings", {}, signal);
-    const rank = { error: 0, warning: 1, info: 2 };
-    const list = f.items.slice().sort((a, b) => rank[a.severity] - rank[b.severity] || Date.parse(a.since) - Date.parse(b.since));
-    const parts = list.map((x) => finding(x, f.taken));
+    const parts = worst(f.items).map((x) => finding(x, f.taken));
     if (!parts.length) parts.push(h("div.card.note", null, "Nothing looks wrong.", f.suspected ? ` ${f.suspected} suspected: looked at again in a moment.` : ""));
-    view.replaceChildren(...parts);
+    morph(view, h("div", null, parts));
   }
   return { refresh };
 }
 
+// worst sorts findings: the worst first, and of those the oldest.
+export function worst(items) {
+  const rank = { error: 0, warning: 1, info: 2 };
+  return items.slice().sort((a, b) => rank[a.severity] - rank[b.severity] || Date.parse(a.since) - Date.parse(b.since));
+}
+
 export function finding(x, taken) {
-  return h("article.card.finding." + x.severity, { "aria-label": x.code + " " + x.title },
+  return h("article.card.finding." + x.severity, { "aria-label": x.code + " " + x.title, "data-key": x.code + JSON.stringify(x.subjects?.[0] || 0) },
     h("h2", null, h("span.mono", null, x.code), x.title, h("span.tag." + x.severity, null, x.severity), h("span.tag", { title: "how sure this is" }, x.confidence), h("span.quiet", null, "for " + since(x.since, taken))),
     ...x.text.split("; ").map((t) => h("p", null, t)),
     x.hint ? h("p.hint", null, x.hint) : null,
-    h("p", null, (x.subjects || []).map((sub, i) => [i ? " · " : "", sub.kind === "task" ? taskLink(sub.id, sub.name) : `${sub.kind} ${sub.name || sub.id}`])));
+    h("p", null, (x.subjects || []).map((sub, i) => [i ? " · " : "", sub.kind === "task" ? taskLink(sub.id, sub.name) : sub.name || `${sub.kind} ${sub.id}`])));
 }

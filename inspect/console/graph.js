@@ -1,5 +1,5 @@
 import { get } from "./api.js";
-import { h, s, number } from "./dom.js";
+import { h, morph, s, number } from "./dom.js";
 
 // Who waits for whom, drawn: from those that wait, on the left, to those that could go on, on the right.
 // Rows are layers by the longest way; edges that close a circle are left out of that. Equal waiters are drawn once.
@@ -8,19 +8,17 @@ const W = 158, H = 42, GAP_X = 46, GAP_Y = 16, MAX = 240;
 
 export function graphView(view) {
   const box = h("div.graph");
-  const sum = h("p.quiet");
-  view.replaceChildren(h("div.row.filters", null, sum, h("span.quiet", null, "─ waits on   ┄ held or used by   red: a deadlock")), h("div.card", null, box));
+  const sum = h("span.quiet");
+  const sign = (kind, text) => h("span.sign", null, s("svg", { width: 30, height: 12, "aria-hidden": "true" }, s("path.edge." + kind, { d: "M1 6H29" })), text);
+  view.replaceChildren(
+    h("div.row.filters.graph-signs", null, sign("wait", "waits on"), sign("hold", "held or used by"), sign("wait.dead", "a deadlock"), sign("wait.stuck", "stuck because of it"), sum),
+    h("div.card", null, box));
 
   async function refresh(signal) {
     const g = await get("graph", { of: "wait,hold,await", format: "json" }, signal);
-    const at = box.contains(document.activeElement) ? document.activeElement.dataset.key : "";
-    const left = box.scrollLeft, top = box.scrollTop;
     const m = fold(model(g));
     sum.textContent = m.nodes.length ? `${number(m.total)} tasks and things they wait on${m.cut ? `; ${number(m.cut)} are not drawn` : ""}${g.truncated ? "; there are more" : ""}` : "";
-    box.replaceChildren(m.nodes.length ? draw(m) : h("div.note", null, "Nobody waits for anybody."));
-    box.scrollLeft = left;
-    box.scrollTop = top;
-    if (at) box.querySelector(`[data-key="${CSS.escape(at)}"]`)?.focus();
+    morph(box, h("div", null, m.nodes.length ? draw(m) : h("div.note", null, "Nobody waits for anybody.")));
   }
   return { refresh };
 }
@@ -41,16 +39,34 @@ function model(g) {
   for (const n of nodes.values()) { // what a deadlock goes through
     n.deadlock ||= n.kind === "resource" && n.in.some((e) => e.from.deadlock) && n.out.some((e) => e.to.deadlock);
   }
+  circles([...nodes.values()].filter((n) => n.deadlock));
   const used = [...nodes.values()].filter((n) => n.out.length || n.in.length);
   return { nodes: used, edges, total: used.length };
 }
 
-// fold draws tasks once that nobody waits for and that wait on the same.
+// circles marks what of the deadlocked is on a circle, or between two: what is left when those are taken away
+// for whom no other one waits, and those that wait for no other one.
+function circles(stuck) {
+  for (const n of stuck) {
+    n.circle = true;
+    n.ins = n.in.filter((e) => e.from.deadlock).length;
+    n.outs = n.out.filter((e) => e.to.deadlock).length;
+  }
+  const todo = stuck.filter((n) => !n.ins || !n.outs);
+  for (const n of todo) n.circle = false;
+  while (todo.length) {
+    const n = todo.pop();
+    for (const e of n.out) if (e.to.circle && --e.to.ins === 0) { e.to.circle = false; todo.push(e.to); }
+    for (const e of n.in) if (e.from.circle && --e.from.outs === 0) { e.from.circle = false; todo.push(e.from); }
+  }
+}
+
+// fold draws tasks once that have the same name, wait on the same, and are waited for by the same.
 function fold(m) {
   const seen = new Map(), gone = new Set();
   for (const n of m.nodes) {
-    if (n.in.length || n.out.length !== 1 || n.deadlock) continue;
-    const key = n.out[0].to.key + "|" + n.out[0].kind + "|" + n.name.replace(/#?\d+$/, "");
+    if (n.kind !== "task" || n.in.length > 1 || n.out.length > 1 || n.circle) continue;
+    const key = [n.in[0]?.from.key, n.in[0]?.kind, n.out[0]?.to.key, n.out[0]?.kind, n.state].join("|") + "|" + n.name.replace(/#?\d+$/, "");
     const first = seen.get(key);
     if (first) {
       first.count++;
@@ -59,18 +75,20 @@ function fold(m) {
       seen.set(key, n);
     }
   }
-  const size = new Map(); // of its component: deadlocks first, then the large ones
+  const drawn = new Set();
   const nodes = m.nodes.filter((n) => !gone.has(n));
   const comp = components(nodes, gone);
-  comp.sort((a, b) => b.some((n) => n.deadlock) - a.some((n) => n.deadlock) || b.length - a.length);
+  for (const c of comp) c.sort((a, b) => !!b.circle - !!a.circle); // what is cut off is not on a circle
+  comp.sort((a, b) => !!b[0].circle - !!a[0].circle || b.length - a.length);
   const kept = [];
   let cut = 0;
-  for (const c of comp) {
-    if (kept.flat().length + c.length <= MAX || !kept.length) kept.push(c.slice(0, MAX));
-    else cut += c.length;
+  for (const c of comp) { // deadlocks first, then the large ones
+    const part = c.slice(0, drawn.size + c.length <= MAX ? c.length : kept.length ? 0 : MAX);
+    if (part.length) kept.push(part);
+    cut += c.length - part.length;
+    for (const n of part) drawn.add(n);
   }
-  for (const c of kept) for (const n of c) size.set(n, true);
-  const edges = m.edges.filter((e) => size.has(e.from) && size.has(e.to));
+  const edges = m.edges.filter((e) => drawn.has(e.from) && drawn.has(e.to));
   return { comps: kept, nodes: kept.flat(), edges, total: m.total, cut };
 }
 
@@ -145,24 +163,24 @@ function draw(m) {
     right = Math.max(right, p.right);
   }
   const svg = s("svg", { viewBox: `0 0 ${right + 20} ${top}`, role: "group", "aria-label": "Who waits for whom" },
-    s("defs", null, ["", "dead"].map((c) => s("marker" + (c ? "." + c : ""), { id: "tip" + c, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto-start-reverse" }, s("path", { d: "M0 0L8 4L0 8z" })))));
+    s("defs", null, ["", "dead", "stuck"].map((c) => s("marker" + (c ? "." + c : ""), { id: "tip" + c, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" }, s("path", { d: "M0 0L8 4L0 8z" })))));
   svg.style.width = "100%"; // as wide as there is room, and not smaller than can be read
   svg.style.maxWidth = right + 20 + "px";
   svg.style.minWidth = 0.62 * (right + 20) + "px";
   for (const e of m.edges) {
-    const dead = e.from.deadlock && e.to.deadlock;
+    const dead = e.from.circle && e.to.circle ? "dead" : e.from.deadlock && e.to.deadlock ? "stuck" : "";
     const forward = e.to.x > e.from.x;
     const x1 = e.from.x + (forward ? W : W / 2), y1 = e.from.y + (forward ? H / 2 : H), x2 = e.to.x + (forward ? 0 : W / 2), y2 = e.to.y + (forward ? H / 2 : H);
     const bend = forward ? Math.max(20, (x2 - x1) / 2) : 0;
     const d = forward ? `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}` : `M${x1} ${y1}C${x1} ${y1 + 46} ${x2} ${y2 + 46} ${x2} ${y2}`;
-    svg.append(s("path.edge." + (e.kind === "hold" ? "hold" : e.kind) + (dead ? ".dead" : ""), { d, "marker-end": `url(#tip${dead ? "dead" : ""})` }, s("title", null, `${e.from.name} → ${e.to.name}${e.label ? ": " + e.label : ""}`)));
+    svg.append(s("path.edge." + (e.kind === "hold" ? "hold" : e.kind) + (dead && "." + dead), { d, "marker-end": `url(#tip${dead})` }, s("title", null, `${e.from.name} → ${e.to.name}${e.label ? ": " + e.label : ""}`)));
   }
   for (const n of m.nodes) {
     const isTask = n.kind === "task";
     const title = n.kind === "task" ? n.name.split("/").pop() : `${n.name || n.kind + " " + n.id}`;
     const sub = isTask ? (n.count > 1 ? `×${number(n.count)} ` : "") + (n.state || "") : n.detail || n.kind;
-    const says = [n.kind, n.name, n.count > 1 ? n.count + " times" : "", n.state, n.detail, n.deadlock ? "in a deadlock" : "", n.out.length ? "waits for " + n.out.map((e) => e.to.name).join(", ") : ""].filter(Boolean).join(", ");
-    svg.append(s("g.node." + n.kind + (n.state === "active" ? ".active" : "") + (n.deadlock ? ".dead" : "") + (isTask ? ".link" : ""), {
+    const says = [n.kind, n.name, n.count > 1 ? n.count + " times" : "", n.state, n.detail, n.circle ? "in a deadlock" : n.deadlock ? "stuck because of a deadlock" : "", n.out.length ? "waits for " + n.out.map((e) => e.to.name).join(", ") : ""].filter(Boolean).join(", ");
+    svg.append(s("g.node." + n.kind + (n.state === "active" ? ".active" : "") + (n.circle ? ".dead" : n.deadlock ? ".stuck" : "") + (isTask ? ".link" : ""), {
       transform: `translate(${n.x} ${n.y})`, tabindex: "0", role: isTask ? "link" : "img", "aria-label": says, "data-key": n.key,
       onclick: isTask ? () => { location.hash = "#/task/" + n.id; } : undefined,
       onkeydown: (e) => keys(e, n, m, svg),
@@ -172,18 +190,20 @@ function draw(m) {
 }
 
 function keys(e, n, m, svg) {
-  const go = (x) => x && svg.querySelector(`[data-key="${CSS.escape(x.key)}"]`)?.focus();
-  const near = (dy) => m.nodes.filter((x) => x.x === n.x && (x.y - n.y) * dy > 0).sort((a, b) => Math.abs(a.y - n.y) - Math.abs(b.y - n.y))[0];
+  const go = (list) => list.map((x) => svg.querySelector(`[data-key="${CSS.escape(x.key)}"]`)).find((x) => x)?.focus(); // not all are drawn
+  const near = (dy) => m.nodes.filter((x) => x.x === n.x && (x.y - n.y) * dy > 0).sort((a, b) => Math.abs(a.y - n.y) - Math.abs(b.y - n.y));
   switch (e.key) {
     case "Enter": if (n.kind === "task") location.hash = "#/task/" + n.id; break;
-    case "ArrowRight": go(n.out[0]?.to); break;
-    case "ArrowLeft": go(n.in[0]?.from); break;
+    case "ArrowRight": go(circleFirst(n.out.map((e) => e.to))); break;
+    case "ArrowLeft": go(circleFirst(n.in.map((e) => e.from))); break;
     case "ArrowDown": go(near(1)); break;
     case "ArrowUp": go(near(-1)); break;
     default: return;
   }
   e.preventDefault();
 }
+
+const circleFirst = (list) => list.sort((a, b) => !!b.circle - !!a.circle);
 
 function short(text, n) {
   return text.length > n ? text.slice(0, n - 1) + "…" : text;

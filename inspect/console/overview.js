@@ -1,11 +1,11 @@
 import { get } from "./api.js";
-import { h, number, span } from "./dom.js";
+import { h, morph, number, span } from "./dom.js";
 import { chart } from "./charts.js";
-import { finding } from "./findings.js";
+import { finding, worst } from "./findings.js";
 
 // What happens over time, and what looks wrong.
 
-const rate = (v) => (v >= 100 ? number(Math.round(v)) : v >= 10 ? v.toFixed(0) : v.toFixed(1));
+const rate = (v) => (v === 0 ? "0" : v >= 100 ? number(Math.round(v)) : v >= 10 ? v.toFixed(0) : v.toFixed(1));
 const whole = (v) => (v >= 1e6 ? (v / 1e6).toFixed(1) + " M" : v >= 1e4 ? Math.round(v / 1e3) + " k" : number(Math.round(v * 10) / 10));
 
 export function overviewView(view, _, app) {
@@ -31,7 +31,9 @@ export function overviewView(view, _, app) {
 
   async function refresh(signal) {
     const f = await get("findings", {}, signal);
-    wrong.replaceChildren(...f.items.slice(0, 3).map((x) => finding(x, f.taken)), ...(f.items.length > 3 ? [h("p", null, h("a", { href: "#/findings" }, `${f.items.length - 3} more findings`))] : []));
+    const more = f.items.length - 3;
+    morph(wrong, h("section", null, worst(f.items).slice(0, 3).map((x) => finding(x, f.taken)),
+      more > 0 ? h("p", null, h("a", { href: "#/findings" }, more === 1 ? "One more finding" : `${more} more findings`)) : null));
     draw();
   }
   function draw() {

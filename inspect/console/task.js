@@ -1,5 +1,5 @@
 import { get, cancelTask } from "./api.js";
-import { h, since, span, state, taskLink, cancelText, number } from "./dom.js";
+import { h, morph, since, span, state, taskLink, cancelText, number } from "./dom.js";
 import { finding } from "./findings.js";
 
 // The page of one task: what it waits on, who has that, why it does not go on, its stack, and a button to cancel it.
@@ -15,7 +15,8 @@ export function taskView(view, id, app) {
     } catch (err) {
       if (err.status !== 404) throw err;
       gone = true;
-      view.prepend(h("p.error", { role: "alert" }, `Task ${id} has ended, or never was.`));
+      view.querySelector("#cancel")?.remove();
+      view.prepend(h("p.error", { role: "alert" }, `Task ${id} has ended, or never was.`, view.firstChild ? " It is shown as it was last seen." : ""));
       return;
     }
     if (stack === null) stack = await get("stacks", { task: id }, signal).catch((err) => ({ items: [], note: err.message }));
@@ -24,37 +25,35 @@ export function taskView(view, id, app) {
 
   function draw(d, why) {
     const t = d.task, w = t.wait, names = d.names || {};
-    const crumbs = d.path.split("/").slice(0, -1).join(" / ");
-    const button = app.write() ? h("button.danger", { type: "button", id: "cancel", disabled: !!t.cancel, onclick: () => ask(t, d.path) }, t.cancel ? "Asked to end" : "Cancel the task") : h("span.quiet", null, "read only");
-    const focused = document.activeElement?.id === "cancel";
-    view.replaceChildren(h("div.page", null,
+    const button = app.write() ? h("button.danger", { type: "button", id: "cancel", disabled: !!t.cancel, onclick: () => ask(d.path) }, t.cancel ? "Asked to end" : "Cancel the task") : h("span.quiet", null, "read only");
+    const owner = d.path.split("/").slice(0, -1).join("/");
+    morph(view, h("div", null, h("div.page", null,
       h("div.card", null,
-        h("div.crumbs.quiet", null, crumbs),
-        h("div.head", null, h("h1", null, t.name), state(t.state), t.cancel ? h("span.cancel", null, cancelText(t.cancel, d.taken)) : null, h("span.grow"), button),
+        h("div.head", null, h("h1.name", null, t.name), state(t.state), t.cancel ? h("span.cancel", null, cancelText(t.cancel, d.taken)) : null, h("span.grow"), button),
         h("dl.facts", null, facts([
           ["id", String(t.id)],
-          ["owner", t.owner ? taskLink(t.owner, "task " + t.owner) : "none: an outermost Run"],
+          ["owner", t.owner ? taskLink(t.owner, owner) : "none: an outermost Run"],
           ["scope", d.scope ? `${d.scope.kind} ${d.scope.name || d.scope.id}${d.scope.limit ? `, ${d.scope.running} of ${d.scope.limit} slots in use, ${d.scope.queued} queued` : ""}` : ""],
           ["function", d.site ? d.site.func + (d.site.file ? ` (${shortFile(d.site.file)}:${d.site.line})` : "") : ""],
           ["started", t.started ? `${since(t.started, d.taken)} ago` : "not yet"],
           ["scheduler", t.scheduler || "goroutines"],
           ["deadline", t.deadline ? "in " + since(d.taken, t.deadline) : ""],
         ]))),
-      why?.chains?.length ? h("section.card", null, h("h2", null, "Why it does not go on"), why.chains.map((c) => h("ol.steps", null, c.steps.map((s) => h("li", null, s.task === t.id ? s.path : taskLink(s.task, s.path), s.text.startsWith(s.path) ? s.text.slice(s.path.length) : " " + s.text)))), h("p", null, why.chains[0].text.split("\n").pop())) : null,
-      w ? h("section.card", null, h("h2", null, "Waits on ", h("span.mono", null, w.op)),
+      why?.chains?.length ? h("section.card", { "data-key": "why" }, h("h2", null, "Why it does not go on"), why.chains.map((c) => h("ol.steps", null, c.steps.map((s) => h("li", null, s.task === t.id ? s.path : taskLink(s.task, s.path), s.text.startsWith(s.path) ? s.text.slice(s.path.length) : " " + s.text)))), h("p", null, why.chains[0].text.split("\n").pop())) : null,
+      w || d.holds?.length ? h("div.grid", { "data-key": "has" }, w ? h("section.card", null, h("h2", null, "Waits in ", h("span.mono", null, w.op)),
         h("dl.facts", null, facts([
-          ["since", w.since ? since(w.since, d.taken) : "?"],
+          ["for", w.since ? since(w.since, d.taken) : "?"],
           ["task", w.task ? taskLink(w.task, w.target) : ""],
           ["place", w.pos ? `${w.pos} of ${d.wait?.waiting ?? "?"}` : ""],
           ["ends by itself", w.timed ? (w.deadline ? "in " + since(d.taken, w.deadline) : "yes") : "no"],
         ])), d.wait ? resource(d.wait, names, t.id) : null) : null,
-      d.holds?.length ? h("section.card", null, h("h2", null, "Holds"), d.holds.map((r) => resource(r, names, t.id))) : null,
-      d.findings?.length ? h("section", null, d.findings.map((f) => finding(f, d.taken))) : null,
-      d.children_total ? h("section.card", null, h("h2", null, `Its tasks (${number(d.children_total)})`), h("table.table", null, h("tbody", null, d.children.slice(0, 50).map((c) => h("tr", null, h("td", null, taskLink(c.id, c.name)), h("td", null, state(c.state)), h("td", null, c.wait_text || "")))))) : null,
-      h("section.card", null, h("h2", null, "Stack"), h("button", { type: "button", onclick: () => { stack = null; refresh(); } }, "Read again"),
+        d.holds?.length ? h("section.card", null, h("h2", null, "Holds"), d.holds.map((r) => resource(r, names, t.id))) : null) : null,
+      d.findings?.length ? h("section", { "data-key": "findings" }, d.findings.map((f) => finding(f, d.taken))) : null,
+      d.children_total ? h("section.card", { "data-key": "tasks" }, h("h2", null, `Its tasks (${number(d.children_total)})`), h("table.table", null, h("tbody", null, d.children.slice(0, 50).map((c) => h("tr", { "data-key": "task" + c.id }, h("td", null, taskLink(c.id, c.name)), h("td", null, state(c.state)), h("td", null, c.wait_text || ""))))),
+        d.children_total > 50 ? h("p.quiet", null, "The first 50 are shown; ", h("a", { href: "#/tasks?" + new URLSearchParams({ name: d.path + "/*" }) }, "all of them"), " are in the list of tasks.") : null) : null,
+      h("section.card", { "data-key": "stack" }, h("div.head", null, h("h2", null, "Stack"), h("span.grow"), h("button", { type: "button", onclick: () => { stack = null; app.refresh(); } }, "Read again")),
         stack.items.length ? stack.items.map((s) => h("pre.stack", { tabindex: "0" }, (s.count > 1 ? `${s.count} goroutines` : "1 goroutine") + (s.match === "site" ? " of tasks of this function" : "") + "\n" + s.frames.map((f) => `${f.func}\n    ${f.file}:${f.line}`).join("\n"))) : h("p.quiet", null, stack.note || "No goroutine is known to be of this task."),
-        stack.items.length && stack.note ? h("p.quiet", null, stack.note) : null)));
-    if (focused) view.querySelector("#cancel")?.focus();
+        stack.items.length && stack.note ? h("p.quiet", null, stack.note) : null))));
   }
 
   function facts(list) {
@@ -75,16 +74,20 @@ export function taskView(view, id, app) {
       r.waiters?.length ? h("p", null, "In line: ", r.waiters.slice(0, 20).map((x, i) => [i ? ", " : "", who(x)]), r.waiting > 20 ? ` and ${number(r.waiting - 20)} more` : "") : null);
   }
 
-  async function ask(t, path) {
-    const cause = await app.ask("Cancel the task?", `${path} and all tasks in it are asked to end. What they do then is up to them.`);
-    if (cause === null) return;
-    try {
-      await cancelTask(t.id, cause);
-      app.say("The task was asked to end.");
-    } catch (err) {
-      app.say("It was not cancelled: " + err.message);
+  async function ask(path) {
+    const cause = await app.ask("Cancel the task?", `${path} and all tasks in it are asked to end. What they do then is up to them.`, "Cancel the task");
+    if (cause !== null) {
+      try {
+        await cancelTask(id, cause);
+        app.say("The task was asked to end.");
+      } catch (err) {
+        app.tell("It was not cancelled: " + err.message);
+      }
+      app.refresh();
     }
-    refresh();
+    const button = view.querySelector("#cancel");
+    if (button && cause === null) button.focus();
+    else document.getElementById("view").focus({ preventScroll: true });
   }
   return { refresh, every: 2 };
 }

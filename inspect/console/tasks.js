@@ -1,15 +1,16 @@
 import { get } from "./api.js";
-import { h, number, since, state, span } from "./dom.js";
+import { h, morph, number, since, state, span } from "./dom.js";
 
 // Tasks in a list, chosen and sorted by the process itself, a page at a time.
 
 const KINDS = ["", "queue", "semaphore", "mutex", "rwmutex", "limiter", "event", "cond", "barrier", "future"];
 
-export function tasksView(view, params) {
+export function tasksView(view, params, app) {
   const q = { name: params.get("name") || "", state: params.get("state") || "", kind: params.get("kind") || "", blocked_for: params.get("blocked_for") || "", group: params.get("group") || "", sort: params.get("sort") || "" };
   let pages = [""];
 
   const field = (name, label, el) => { el.setAttribute("aria-label", label); el.value = q[name]; el.addEventListener("change", () => { q[name] = el.value; pages = [""]; remember(); }); return el; };
+  const rows = h("div");
   const options = (list) => list.map(([v, t]) => h("option", { value: v }, t));
   view.replaceChildren(
     h("form.row.filters", { onsubmit: (e) => e.preventDefault() },
@@ -18,18 +19,18 @@ export function tasksView(view, params) {
       field("kind", "Waits on", h("select", null, options(KINDS.map((k) => [k, k ? "waits on " + k : "waits on anything"])))),
       field("blocked_for", "Blocked for", h("select", null, options([["", "however long"], ["1s", "1 s and longer"], ["10s", "10 s and longer"], ["1m", "1 min and longer"], ["10m", "10 min and longer"]]))),
       field("group", "Group by", h("select", null, options([["", "each task"], ["site,wait", "by function and wait"], ["name", "by name"], ["wait", "by wait"], ["state", "by state"]])))),
-    h("div.card", null, h("div#rows")));
-  const rows = view.querySelector("#rows");
+    h("div.card", null, rows));
+
 
   function remember() {
     const p = new URLSearchParams(Object.entries(q).filter(([, v]) => v));
     history.replaceState(null, "", "#/tasks" + (p.size ? "?" + p : ""));
-    refresh();
+    app.refresh();
   }
 
   async function refresh(signal) {
     const page = await get("tasks", { ...q, after: pages[pages.length - 1], limit: 100 }, signal);
-    rows.replaceChildren(q.group ? groups(page) : list(page), pager(page));
+    morph(rows, h("div", null, q.group ? groups(page) : list(page), pager(page)));
   }
 
   function head(name, label, num) {
@@ -39,13 +40,11 @@ export function tasksView(view, params) {
   }
 
   function list(page) {
-    const at = rows.contains(document.activeElement) ? document.activeElement.dataset.id : "";
     const table = h("table.table", null,
       h("thead", null, h("tr", null, head("id", "id", true), head("state", "state"), head("since", "for", true), head("name", "task"), head("wait", "waits on"))),
-      h("tbody", null, page.items.map((t) => h("tr", { tabindex: "0", "data-id": t.id, onclick: () => { location.hash = "#/task/" + t.id; }, onkeydown: rowKeys },
+      h("tbody", null, page.items.map((t) => h("tr", { tabindex: "0", "data-key": "task" + t.id, onclick: () => { location.hash = "#/task/" + t.id; }, onkeydown: rowKeys },
         h("td.num.quiet", null, t.id), h("td", null, state(t.state)), h("td.num", null, since(t.wait?.since || t.started, page.taken)),
         h("td", null, t.path, t.cancel ? h("span.cancel", null, " asked to end") : null), h("td", null, t.wait_text || "")))));
-    if (at) queueMicrotask(() => table.querySelector(`[data-id="${at}"]`)?.focus());
     return page.items.length ? table : h("div.note", null, "No task is like that.");
   }
 
@@ -53,7 +52,7 @@ export function tasksView(view, params) {
     const keys = q.group.split(",");
     return page.items.length ? h("table.table", null,
       h("thead", null, h("tr", null, h("th.num", null, "tasks"), keys.map((k) => h("th", null, k)), h("th", null, "states"), h("th.num", null, "longest"))),
-      h("tbody", null, page.items.map((g) => h("tr", { tabindex: "0", onclick: () => { location.hash = "#/task/" + g.example; }, onkeydown: rowKeys },
+      h("tbody", null, page.items.map((g) => h("tr", { tabindex: "0", "data-key": JSON.stringify(g.key), onclick: () => { location.hash = "#/task/" + g.example; }, onkeydown: rowKeys },
         h("td.num", null, number(g.count)), keys.map((k) => h("td", null, g.key[k] || "–")), h("td", null, Object.entries(g.states || {}).map(([k, n]) => [state(k), " " + number(n) + " "])), h("td.num", null, span(g.oldest_us)))))) : h("div.note", null, "No task is like that.");
   }
 
@@ -68,8 +67,8 @@ export function tasksView(view, params) {
 
   function pager(page) {
     return h("div.row", null, h("span.quiet", null, number(page.total) + (q.group ? " groups" : " tasks")),
-      pages.length > 1 ? h("button", { type: "button", onclick: () => { pages.pop(); refresh(); } }, "Back") : null,
-      page.next && !page.end ? h("button", { type: "button", onclick: () => { pages.push(page.next); refresh(); } }, "More") : null);
+      pages.length > 1 ? h("button", { type: "button", onclick: () => { pages.pop(); app.refresh(); } }, "Back") : null,
+      page.next && !page.end ? h("button", { type: "button", onclick: () => { pages.push(page.next); app.refresh(); } }, "More") : null);
   }
   return { refresh };
 }

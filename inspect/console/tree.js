@@ -1,5 +1,5 @@
 import { get } from "./api.js";
-import { h, span, state, number } from "./dom.js";
+import { h, morph, span, state, number } from "./dom.js";
 
 // The tree: who owns whom. Equal subtrees are shown once, with their number, so 10,000 tasks are a page.
 // It is read again with each look, and what was open stays open: rows are known by their ids.
@@ -15,18 +15,19 @@ function spliced(nodes) {
 
 const FIRST = 60; // rows of one level that are shown before "more"
 
-export function treeView(view) {
+export function treeView(view, _, app) {
   const open = new Map(); // id -> true or false, where somebody has said
   const wanted = new Map(); // id -> rows of this level to be shown
   let fold = true, focus = "", last = null;
 
   const root = h("div.tree", { role: "tree", "aria-label": "Tasks and scopes" });
   const sum = h("span.quiet");
-  const foldBox = h("input", { type: "checkbox", checked: true, id: "fold", onchange: () => { fold = foldBox.checked; refresh(); } });
+  const empty = h("div.note", { hidden: true }, "No task runs.");
+  const foldBox = h("input", { type: "checkbox", checked: true, id: "fold", onchange: () => { fold = foldBox.checked; app.refresh(); } });
   view.replaceChildren(
     h("div.row.filters", null, h("label", { for: "fold" }, foldBox, " fold equal subtrees"),
       h("button", { type: "button", onclick: () => all(true) }, "Open all"), h("button", { type: "button", onclick: () => all(false) }, "Close all"), sum),
-    h("div.card", null, root));
+    h("div.card", null, root, empty));
   root.addEventListener("keydown", keys);
   root.addEventListener("click", click);
 
@@ -43,16 +44,19 @@ export function treeView(view) {
     const kids = n.children?.length || n.cut;
     const opened = kids && isOpen(n, depth);
     const scope = n.kind !== "task";
+    const inside = n.size - (scope ? 0 : n.count); // below it
     const line = h("div.line", { depth },
-      h("span.twist", { "aria-hidden": "true" }, kids ? (opened ? "▾" : "▸") : "·"),
-      h("span.name", null, scope ? `(${n.kind}${n.name ? " " + n.name : ""})` : n.name),
-      n.count > 1 ? h("span.times", { title: `${n.count} equal subtrees` }, "×" + number(n.count)) : null,
-      n.state ? state(n.state) : null,
-      n.wait ? h("span.wait", null, n.wait) : null,
-      n.since_us ? h("span.quiet", null, span(n.since_us)) : null,
-      n.cancel ? h("span.cancel", null, "asked to end: " + n.cancel) : null,
-      n.detail ? h("span.detail", null, n.detail) : null,
-      kids && !opened ? h("span.quiet", null, number(n.size) + (n.size === 1 ? " task" : " tasks") + " in it") : null);
+      h("span.what", null,
+        h("span.twist", { "aria-hidden": "true" }, kids ? (opened ? "▾" : "▸") : "·"),
+        h("span.name", { title: n.name || undefined }, scope ? `(${n.kind}${n.name ? " " + n.name : ""})` : n.name),
+        n.count > 1 ? h("span.times", { title: `${n.count} equal subtrees` }, "×" + number(n.count)) : null,
+        kids && !opened && inside > 0 ? h("span.quiet", null, "+" + number(inside)) : null),
+      n.state ? state(n.state) : h("span"),
+      h("span.num.quiet", null, n.since_us ? span(n.since_us) : ""),
+      h("span.rest", null,
+        n.wait ? h("span", null, n.wait) : null,
+        n.cancel ? h("span.cancel", null, "asked to end: " + n.cancel) : null,
+        n.detail ? h("span.quiet", null, n.detail) : null));
     const label = [scope ? n.kind + " " + n.name : n.name, n.count > 1 ? n.count + " times" : "", n.state, n.wait].filter(Boolean).join(", ");
     const item = h(scope ? "div.scope" : "div", { role: "treeitem", tabindex: "-1", "aria-level": depth + 1, "aria-expanded": kids ? String(!!opened) : undefined, "aria-label": label, "data-key": key(n), "data-id": scope ? undefined : n.id }, line);
     if (opened) {
@@ -70,25 +74,24 @@ export function treeView(view) {
     if (hidden || cut) {
       const text = hidden ? `${number(hidden + cut)} more` : `${number(cut)} more, not read: open a task's own page`;
       into.append(h("div.more", { role: "treeitem", tabindex: "-1", "aria-level": depth + 1, "data-more": hidden ? id : undefined, "data-key": "more" + id },
-        h("div.line", { depth }, h("span.twist", null, "…"), text)));
+        h("div.line", { depth }, h("span.what", null, h("span.twist", null, "…"), text))));
     }
   }
 
   function draw() {
     if (!last) return;
-    const active = root.contains(document.activeElement);
-    const frag = document.createDocumentFragment();
-    level(frag, last.roots, last.cut || 0, 0, "top");
-    root.replaceChildren(frag);
-    sum.textContent = `${number(last.tasks)} tasks in ${number(last.nodes)} lines${last.truncated ? ", cut" : ""}`;
+    const before = [...root.querySelectorAll('[role="treeitem"]')].indexOf(document.activeElement); // -1 if the focus is elsewhere
+    const made = h("div");
+    level(made, last.roots, last.cut || 0, 0, "top");
+    morph(root, made);
+    sum.textContent = `${number(last.tasks)} tasks in ${number(last.nodes)} lines${last.truncated ? "; there are more" : ""}`;
     const items = [...root.querySelectorAll('[role="treeitem"]')];
-    const at = items.find((i) => i.dataset.key === focus) || items[0];
-    if (at) {
-      at.tabIndex = 0;
-      if (active) at.focus({ preventScroll: true });
-    } else {
-      root.replaceChildren(h("div.note", null, "No task runs."));
-    }
+    const at = items.find((i) => i.dataset.key === focus) || items[Math.min(Math.max(before, 0), items.length - 1)];
+    empty.hidden = !!at;
+    if (!at) return;
+    at.tabIndex = 0;
+    focus = at.dataset.key;
+    if (before >= 0 && document.activeElement !== at) at.focus({ preventScroll: true });
   }
 
   function move(item) {
