@@ -107,11 +107,23 @@ func TestEvents_fromNow(t *testing.T) {
 	}
 }
 
+// quiet returns a client of an inspector that looks once an hour, when it has done its first look and the one for the first client.
+func quiet(t testing.TB, in *inspect.Inspector) *inspect.Client {
+	t.Helper()
+	c := dial(t, in.Socket())
+	for {
+		s, err := c.Series(background, 0)
+		must(t, err)
+		if len(s.Points) == 2 {
+			return c
+		}
+	}
+}
+
 // With the last id a stream goes on where it was left. One that is too old, or of another process, says that something is missing.
 func TestEvents_resume(t *testing.T) {
 	in := start(t, inspect.Options{Interval: time.Hour}, inspect.Fake{})
-	must(t, in.Look(background, 0))
-	c := dial(t, in.Socket())
+	c := quiet(t, in)
 	first := in.Seq()
 	for i := range 5 {
 		in.Publish("finding", i)
@@ -354,7 +366,7 @@ func TestEvents_close(t *testing.T) {
 // The last events are kept within a bound, however large they are.
 func TestEvents_bytesAreBounded(t *testing.T) {
 	in := start(t, inspect.Options{Interval: time.Hour}, inspect.Fake{})
-	c := dial(t, in.Socket())
+	c := quiet(t, in)
 	first := in.Seq()
 	large := strings.Repeat("x", 1<<20)
 	for range 10 {
