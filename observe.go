@@ -113,7 +113,7 @@ func peek(object *sched.Object) (record.Resource, bool) {
 	return o.Resource, true
 }
 
-// ledger notes who holds the permits of a semaphore or a read lock, at a level of attention that asks for it.
+// ledger notes who holds the permits of a semaphore or a read lock, if it has a name or somebody asks for it.
 // The lock of the permits guards it.
 //
 // Release has no ctx, so who gives back is known by elimination only: a task that is parked, or has ended, did not do it.
@@ -238,7 +238,7 @@ func (h *Handle) parked() bool {
 	return w != nil && w.parker.Waiting() != nil
 }
 
-// users are the tasks that have put into a queue, or got from it, at a level of attention that asks for it.
+// users are the tasks that have put into a queue, or got from it, if it has a name or somebody asks for it.
 // The lock of the queue guards it.
 type users struct {
 	last    *Handle

@@ -64,7 +64,7 @@ func (r *resource) bind(s sched.Scheduler) {
 // noted reports whether it is noted who uses the resource; see package record. Once it is, it stays so:
 // an account with gaps would be wrong without looking so.
 func (r *resource) noted() bool {
-	return record.On && (r.note.Load() || record.Level.Load() >= record.All && r.startNoting())
+	return record.On && (r.note.Load() || record.Holders.Load() && r.startNoting())
 }
 
 //go:noinline

@@ -129,13 +129,14 @@ func (h *Handle) callAround() error {
 
 // tell tells the inspector that h has ended, if it wants to know.
 func (h *Handle) tell(s State) {
-	if record.Level.Load() < record.All {
+	ends := record.Ended.Load()
+	if ends == nil {
 		return
 	}
-	if hear := record.Ended.Load(); hear != nil {
-		(*hear)(record.End{
+	if started := h.start.Load(); ends.Count(started, uint32(s)) {
+		ends.Note(record.End{
 			Name: h.name, Index: h.node.index, Entry: h.entry, Group: h.group.name,
-			Started: h.start.Load(), State: uint32(s), Err: h.err,
+			Started: started, State: uint32(s), Err: h.err,
 		})
 	}
 }

@@ -27,7 +27,7 @@ func deadlockCodes(found []Finding) []Finding {
 // however often and at which moments one looks.
 func TestMonitor_noFalseAlarm(t *testing.T) {
 	braidtest.CheckLeaks(t)
-	defer inspecting(false, false)()
+	defer inspecting(true, false, false)()
 	defer attend()()
 	looks := 400
 	if testing.Short() {
@@ -121,7 +121,7 @@ func TestMonitor_noFalseAlarm(t *testing.T) {
 // A deadlock of five tasks through a semaphore, a queue and a join is found in a program that runs, in two looks, with its cycle.
 func TestMonitor_findsALiveDeadlock(t *testing.T) {
 	braidtest.CheckLeaks(t)
-	defer inspecting(false, false)()
+	defer inspecting(true, false, false)()
 	defer attend()()
 	m, err := NewMonitor(Rules{})
 	if err != nil {

@@ -36,6 +36,11 @@ type Options struct {
 	// Write lets clients cancel tasks. Each time it is told to Logger.
 	Write bool
 
+	// Holders notes who holds the permits of every semaphore and read lock, and who uses every queue. Without it this is noted of those
+	// that have a name (SetName) only, for it costs as much as an uncontended semaphore itself. Other locks always know who holds them.
+	// What began before is not known either way.
+	Holders bool
+
 	// Labels gives each goroutine of a task the pprof label "task", with the task's name, so that profiles show tasks.
 	// Labels of goroutines are inherited: they are on what a task starts with a plain go statement, too.
 	Labels bool
@@ -130,7 +135,7 @@ func serve(ctx context.Context, o Options, h hooks) (_ *Inspector, err error) {
 	}
 	leave := func() {}
 	if h.inspect != nil {
-		leave = h.inspect(o.Labels || o.LabelIDs, o.LabelIDs)
+		leave = h.inspect(o.Holders, o.Labels || o.LabelIDs, o.LabelIDs)
 	}
 	in.works.Go(func() {
 		defer leave()

@@ -26,10 +26,10 @@ const (
 type hooks struct {
 	take      func() *Snapshot
 	cancel    func(id uint64, cause error) bool
-	inspect   func(labels, ids bool) (leave func()) // there is an inspector
-	attend    func() (leave func())                 // there is a client
-	outcomes  func() Counters                       // of the tasks that ended while there were clients
-	durations func() (us []int64)                   // of those that ended since the last call
+	inspect   func(holders, labels, ids bool) (leave func()) // there is an inspector
+	attend    func() (leave func())                          // there is a client
+	outcomes  func() Counters                                // of the tasks that ended while there were clients
+	durations func() (us []int64)                            // of those that ended since the last call
 	endings   func(after uint64) (list []Ended, lost, next uint64)
 	getenv    func(string) string
 }

@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"context"
-	"math/rand/v2"
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
@@ -30,18 +29,20 @@ var attention struct {
 	mu         sync.Mutex
 	inspectors int
 	attached   int
-	labels     int           // inspectors that want labels
+	holders    int           // inspectors that want to know all holders
+	labels     int           // that want labels
 	ids        int           // and those that want ids among them
 	wake       chan struct{} // of the clock; nil while there is none
 	clock      sync.WaitGroup
 }
 
-// inspecting says that there is one more inspector, until leave is called.
-func inspecting(labels, ids bool) (leave func()) {
+// inspecting says that there is one more inspector, with these options, until leave is called.
+func inspecting(holders, labels, ids bool) (leave func()) {
 	a := &attention
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inspectors++
+	a.holders += count(holders)
 	a.labels += count(labels)
 	a.ids += count(ids)
 	if a.inspectors == 1 {
@@ -54,6 +55,7 @@ func inspecting(labels, ids bool) (leave func()) {
 	return sync.OnceFunc(func() {
 		a.mu.Lock()
 		a.inspectors--
+		a.holders -= count(holders)
 		a.labels -= count(labels)
 		a.ids -= count(ids)
 		if a.inspectors == 0 {
@@ -91,12 +93,12 @@ func count(b bool) int {
 // adjust does what the numbers of attention ask for. Its lock is held.
 func adjust() {
 	a := &attention
-	level, hear, period := record.Named, (*func(record.End))(nil), idleTick
+	hear, period := (*record.Ends)(nil), idleTick
 	if a.attached > 0 {
-		level, hear, period = record.All, &noteEnd, attachedTick
+		hear, period = &hearEnds, attachedTick
 	}
 	record.Ended.Store(hear)
-	record.Level.Store(level)
+	record.Holders.Store(a.holders > 0)
 	if a.inspectors == 0 {
 		coarse.Store(0)
 		record.Tick.Store(0)
@@ -231,19 +233,21 @@ type endNote struct {
 }
 
 const (
-	noteOne  = 16   // of so many tasks that succeed at once
+	noteOne  = 64   // of so many tasks that succeed at once
 	maxTimes = 4096 // durations kept
 )
 
-var noteEnd = func(e record.End) {
-	shard := &ends.shards[rand.Uint32()%uint32(len(ends.shards))]
-	n := shard.outcome[e.State%8].Add(1)
-	if braid.State(e.State) == braid.Succeeded && n%noteOne != 0 {
-		lately := (record.Tick.Load()>>record.StampShift)*int64(time.Millisecond) - 2*int64(attachedTick)
-		if e.Started > lately {
-			return
-		}
-	}
+var hearEnds = record.Ends{Count: countEnd, Note: noteEnd}
+
+// countEnd counts the end of a task, and says whether it is to be noted in full.
+func countEnd(started int64, state uint32) bool {
+	shard := &ends.shards[(started>>7)%int64(len(ends.shards))] // which are as good as random, and at hand
+	n := shard.outcome[state%8].Add(1)
+	return braid.State(state) != braid.Succeeded || n%noteOne == 0 ||
+		started < (record.Tick.Load()>>record.StampShift)*int64(time.Millisecond)-2*int64(attachedTick)
+}
+
+func noteEnd(e record.End) {
 	now := time.Since(record.Epoch)
 	note := endNote{Ended: Ended{
 		Name: e.Name, Group: e.Group, Outcome: braid.State(e.State).String(),

@@ -8,7 +8,7 @@
 // On is a plain variable that is written before main begins: testing it costs a load and no fence.
 // While it is set, each wait writes a stamp of its time, the end of an outermost Run unregisters it,
 // and a cancellation notes when and where it came from.
-// What costs more is done only from the level on that asks for it; see [Level].
+// What costs more is done only while it is asked for: see [Holders], [Ended] and [Around].
 package record
 
 import (
@@ -22,16 +22,9 @@ import (
 // On says that an inspector is linked into this program. Package inspect sets it while the program is initialised, and nobody writes it later.
 var On bool
 
-// Levels of attention.
-const (
-	// Named: who holds the permits of a semaphore, and who uses a queue, is noted for those that have a name.
-	Named int32 = iota
-	// All: it is noted for all of them, and the ends of tasks are told to Ended.
-	All
-)
-
-// Level is the level of attention. It means nothing unless On is set.
-var Level atomic.Int32
+// Holders says that it is noted of all semaphores, read locks and queues who holds or uses them, and not of those alone that have a name:
+// it costs a busy semaphore more than the semaphore itself does.
+var Holders atomic.Bool
 
 // Tick is the coarse clock, for stamps: milliseconds since Epoch, shifted left by StampShift. 0 means that nobody keeps it.
 var Tick atomic.Int64
@@ -45,8 +38,15 @@ const Foreign = 1
 // Epoch is where package braid's times count from. Package braid sets it.
 var Epoch time.Time
 
-// Ended hears of tasks that have ended, at level All, on their goroutine and with no lock held. It must not wait.
-var Ended atomic.Pointer[func(End)]
+// Ended counts a task that has ended, which began at started, in nanoseconds since Epoch, with a braid.State.
+// If it returns true, it wants to know more, and note is called. Both are called on the task's goroutine, with no lock held, and must not wait.
+var Ended atomic.Pointer[Ends]
+
+// Ends are the functions of [Ended].
+type Ends struct {
+	Count func(started int64, state uint32) (more bool)
+	Note  func(End)
+}
 
 // Around is called before the function of each task, on its goroutine, and what it returns after it. It must not wait.
 var Around atomic.Pointer[func(ctx context.Context, name string, index int32, entry uintptr) (end func())]

@@ -550,8 +550,8 @@ func TestWalkShowsWhatGraceLeaves(t *testing.T) {
 
 // The whole suite, while somebody walks all the time and everything is noted.
 func TestConformanceWhileInspected(t *testing.T) {
-	record.Level.Store(record.All)
-	defer record.Level.Store(record.Named)
+	record.Holders.Store(true)
+	defer record.Holders.Store(false)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
