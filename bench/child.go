@@ -21,6 +21,8 @@ var errands = map[string]func(ctx context.Context, variant string, n int) error{
 	"million": millionChild,
 	"hello":   helloChild,
 	"echo":    echoChild,
+
+	"inspected": inspectedChild,
 }
 
 // child does what this process was started for, if it was started by command.

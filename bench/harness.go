@@ -25,6 +25,9 @@ type side struct {
 	name string
 	run  func(ctx context.Context, n int) error // does n operations
 
+	// around does what must be done before run and after it, and is not measured. nil means nothing.
+	around func(ctx context.Context, f func() error) error
+
 	// The project's own bounds; 0 means that there is none.
 	maxRatio  float64
 	maxNS     float64
@@ -79,14 +82,26 @@ func (d duel) run(ctx context.Context, c config) ([]row, error) {
 	return rows, nil
 }
 
+// prepared calls f between what s has to do before and after.
+func (s side) prepared(ctx context.Context, f func() error) error {
+	if s.around == nil {
+		return f()
+	}
+	return s.around(ctx, f)
+}
+
 // calibrate returns how many operations take about as long as a slice.
 func calibrate(ctx context.Context, s side, batch int, slice time.Duration) (int, error) {
 	for n := batch; ; n *= 4 {
-		start := time.Now()
-		if err := s.run(ctx, n); err != nil {
+		var took time.Duration
+		err := s.prepared(ctx, func() error {
+			start := time.Now()
+			defer func() { took = time.Since(start) }()
+			return s.run(ctx, n)
+		})
+		if err != nil {
 			return 0, err
 		}
-		took := time.Since(start)
 		if took < slice/4 {
 			continue
 		}
@@ -96,7 +111,15 @@ func calibrate(ctx context.Context, s side, batch int, slice time.Duration) (int
 }
 
 // measure runs a side once. It collects garbage first, so that no side pays for what another one left.
-func measure(ctx context.Context, s side, n int) (sample, error) {
+func measure(ctx context.Context, s side, n int) (x sample, err error) {
+	err = s.prepared(ctx, func() error {
+		x, err = s.measure(ctx, n)
+		return err
+	})
+	return x, err
+}
+
+func (s side) measure(ctx context.Context, n int) (sample, error) {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

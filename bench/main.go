@@ -61,6 +61,7 @@ func benchmarks() []benchmark {
 	list = append(list, works()...)
 	list = append(list, caches()...)
 	list = append(list, sims()...)
+	list = append(list, inspects()...)
 	return append(list, benchmark{"idle", idle}, benchmark{"million", million}, benchmark{"hello", hello})
 }
 
