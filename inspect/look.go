@@ -48,6 +48,7 @@ type looker struct {
 	taking  chan struct{} // holds a token while nobody takes a snapshot; who has it may use
 	started int64         // tasks, as told in the last snapshot
 	offset  int64         // of that from what the numbers in package braid say
+	purse   purse
 
 	mu        sync.Mutex
 	latest    *Snapshot // nil if nobody has asked for a while
@@ -59,7 +60,6 @@ type looker struct {
 	takeCost  time.Duration // of the last snapshot, which is a part of it
 	counting  bool          // ends are
 	anew      bool          // and were not before
-	idleFrom  time.Time     // when the last snapshot was done
 	asked     time.Time     // when somebody asked last
 	streams   int           // followers of the feed
 
@@ -210,10 +210,7 @@ func (l *looker) snapshot(ctx context.Context, anew bool) (*Snapshot, error) {
 	if s := good(); s != nil {
 		return s, nil
 	}
-	l.mu.Lock()
-	wait := (clientShare-1)*l.takeCost - time.Since(l.idleFrom)
-	l.mu.Unlock()
-	if wait > 0 && anew {
+	if wait := l.purse.wait(time.Now()); wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -226,12 +223,32 @@ func (l *looker) snapshot(ctx context.Context, anew bool) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	s.Findings = l.findings
-	l.latest, l.takeCost, l.idleFrom = s, cost, time.Now()
-	l.mu.Unlock()
+	l.purse.spend(cost)
+	l.publish(s, cost)
 	return s, nil
 }
+
+// purse is the time that snapshots for clients may take: a share of all time, and some of it saved, so that the first questions are answered at once.
+// The token of l.taking guards it.
+type purse struct {
+	spent time.Duration // more than has come in since; negative if it is less
+	at    time.Time
+}
+
+const saved = time.Second
+
+// wait returns how long to wait until there is something in the purse.
+func (p *purse) wait(now time.Time) time.Duration {
+	if p.at.IsZero() {
+		p.spent = -saved
+	} else {
+		p.spent = max(-saved, p.spent-now.Sub(p.at)/clientShare)
+	}
+	p.at = now
+	return max(0, p.spent*clientShare)
+}
+
+func (p *purse) spend(d time.Duration) { p.spent += d }
 
 // takeOne takes a snapshot. The token of l.taking is with its caller.
 // A panic is an error: whatever is wrong with the inspector, the program that it looks at goes on.
@@ -296,29 +313,29 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 		return before
 	case <-l.taking:
 	}
-	defer func() { l.taking <- struct{}{} }()
 	l.letGo()
 	begin := time.Now()
 	s, taking, err := l.takeOne()
+	if err == nil {
+		l.publish(s, taking) // at once: who asks does not wait for the findings
+	}
+	l.taking <- struct{}{}
 	if err != nil {
 		l.mu.Lock()
-		l.cost, l.takeCost, l.idleFrom = time.Since(begin), time.Since(begin), time.Now()
+		l.cost, l.takeCost = time.Since(begin), time.Since(begin)
 		l.mu.Unlock()
 		return before
 	}
 	judging := time.Now()
-	s.Findings = l.judge(s)
+	s = s.with(l.judge(s))
 	l.self.Add(time.Since(judging).Microseconds())
 	cost := time.Since(begin)
 
-	clients := l.hasClients()
 	l.mu.Lock()
-	l.latest = s
-	if !clients { // nobody will look at it, and it may be large
-		l.latest = nil
+	if l.latest != nil && l.latest.Seq <= s.Seq {
+		l.latest = s
 	}
-	l.findings, l.suspected = s.Findings, l.monitor.Suspected()
-	l.cost, l.takeCost, l.idleFrom = cost, taking, time.Now()
+	l.findings, l.suspected, l.cost = s.Findings, l.monitor.Suspected(), cost
 	l.mu.Unlock()
 
 	now = view{at: s.Taken, counters: s.Counters, findings: make(map[string]Finding, len(s.Findings))}
@@ -331,6 +348,28 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 		}
 	}
 	return now
+}
+
+// publish lets s answer requests, with the findings of the look before, if anybody may ask. The token of l.taking is with its caller.
+func (l *looker) publish(s *Snapshot, cost time.Duration) {
+	clients := l.hasClients()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Findings, l.takeCost = l.findings, cost
+	l.latest = nil // nobody will look at it, and it may be large
+	if clients {
+		l.latest = s
+	}
+}
+
+// with returns s with these findings. Others may be reading s.
+func (s *Snapshot) with(findings []Finding) *Snapshot {
+	n := &Snapshot{
+		Process: s.Process, Seq: s.Seq, Taken: s.Taken, TookUS: s.TookUS, CoarseUS: s.CoarseUS,
+		Sites: s.Sites, Scopes: s.Scopes, Tasks: s.Tasks, Resources: s.Resources, Findings: findings, Counters: s.Counters,
+	}
+	n.index.Store(s.index.Load())
+	return n
 }
 
 // letGo forgets the last snapshot if it is too old to answer from: with the next one it would take twice the memory.
