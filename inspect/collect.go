@@ -62,7 +62,8 @@ type collector struct {
 	began   map[any]cancelled        // by cancellation
 	objects map[uint64]*sched.Object // that tasks wait on
 	limits  map[uint64]limit         // by task
-	chunk   []Wait                   // where the next waits go: one allocation for many
+	chunk   []Wait                   // where the next waits go: one allocation for many;
+	times   []time.Time              // so for times
 }
 
 // cancelled is what is known of a cancellation, and where it began.
@@ -84,7 +85,7 @@ func (c *collector) Task(t *record.Task) {
 	out := Task{
 		ID: t.ID, Parent: t.Parent, Owner: t.Owner, Site: at.ID, Name: t.Name,
 		Scheduler: schedulerName(t.Scheduler), Inline: t.Inline, Slot: t.Slot, Seq: uint64(t.Stamp), //nolint:gosec // a stamp is not negative
-		Started: timeOf(t.Started), Deadline: pointer(t.Deadline), Cancel: c.cancel(t.ID, &t.Cancel),
+		Started: c.timeOf(t.Started), Deadline: pointer(t.Deadline), Cancel: c.cancel(t.ID, &t.Cancel),
 	}
 	if out.Name == "" {
 		out.Name = at.name
@@ -115,7 +116,7 @@ func (c *collector) wait(t *record.Task) *Wait {
 	c.chunk = c.chunk[1:]
 	*w = Wait{Op: t.Why.Op, Timed: t.Why.Object == nil || t.Stamp&record.Foreign != 0}
 	if tick := t.Stamp >> record.StampShift; tick > 0 {
-		w.Since = timeOf(tick * int64(time.Millisecond))
+		w.Since = c.timeOf(tick * int64(time.Millisecond))
 	}
 	if t.Why.Op != opJoin && (t.Parked || t.Why.Object == nil) && !t.Deadline.IsZero() {
 		w.Timed, w.Deadline = true, pointer(t.Deadline)
@@ -334,12 +335,17 @@ func pointer(t time.Time) *time.Time {
 }
 
 // timeOf is the time that is ns nanoseconds after the epoch of package braid; nil for 0.
-func timeOf(ns int64) *time.Time {
+func (c *collector) timeOf(ns int64) *time.Time {
 	if ns == 0 {
 		return nil
 	}
-	t := record.Epoch.Add(time.Duration(ns)).Round(0)
-	return &t
+	if len(c.times) == 0 {
+		c.times = make([]time.Time, 64)
+	}
+	t := &c.times[0]
+	c.times = c.times[1:]
+	*t = record.Epoch.Add(time.Duration(ns)).Round(0)
+	return t
 }
 
 // process describes this process, except for what an inspector adds.
