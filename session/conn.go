@@ -94,7 +94,25 @@ func (s *Session) dialTLS(ctx context.Context, network, addr string) (net.Conn, 
 }
 
 // connect makes a connection in a task of the session. ctx has the values of the request that needs it first, and not its end.
+// The task has a goroutine of its own: a Dial that calls runtime.Goexit must not end that of net/http, which would leave the request waiting.
 func (s *Session) connect(ctx context.Context, network, addr string, shake func(context.Context, *conn) (net.Conn, error)) (made net.Conn, err error) {
+	err = &connectError{err: fmt.Errorf("session: connecting to %s: %w", addr, braid.ErrGoexit)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		made, err = s.connectHere(ctx, network, addr, shake)
+	}()
+	<-done
+	return made, err
+}
+
+func (s *Session) connectHere(ctx context.Context, network, addr string, shake func(context.Context, *conn) (net.Conn, error)) (made net.Conn, err error) {
+	returned := false
+	defer func() {
+		if !returned && made != nil { // Goexit in OnEvent
+			_ = made.Close()
+		}
+	}()
 	began := time.Now()
 	started := false
 	err = s.portal.Do(ctx, func(ctx context.Context) error {
@@ -128,6 +146,7 @@ func (s *Session) connect(ctx context.Context, network, addr string, shake func(
 		err = &connectError{err: err}
 	}
 	s.tell(ctx, Event{Kind: kind, Address: addr, Err: err, Took: time.Since(began)})
+	returned = true
 	return made, err
 }
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/braid-go/braid/resilience"
@@ -31,12 +34,15 @@ type Download struct {
 // takes ranges and the response had a strong ETag or a Last-Modified. If what is loaded has changed meanwhile, it fails with [ErrChanged]:
 // what w holds then is the beginning of something that is no more.
 // There is no total time limit but that of ctx and [Options]: the others suffice to notice that nothing comes any more.
-// A status of 400 and more is a [*StatusError]. The content is not decompressed.
+// A status of 400 and more is a [*StatusError]. The content is not decompressed. Download panics if w is nil.
 //
 // # Cancellation
 //
 // If ctx is done already, or ends meanwhile, Download returns its cause; w has what came before.
 func (s *Session) Download(ctx context.Context, d Download, w io.Writer) (int64, error) {
+	if w == nil {
+		panic("session: Download needs a writer; the one given is nil")
+	}
 	o := optionsOf(ctx)
 	o.Timeouts.Total = or(o.Timeouts.Total, -1)
 	o.Body = -1
@@ -84,6 +90,9 @@ func (l *loading) once(ctx context.Context) error {
 	if err != nil && l.done > 0 && l.validator == "" {
 		return resilience.Permanent(err)
 	}
+	if err == nil && l.done < l.total {
+		err = fmt.Errorf("session: GET %s: the server gave a part that ends after %d of %d bytes: %w", resp.Request.URL.Redacted(), l.done, l.total, io.ErrUnexpectedEOF)
+	}
 	return err
 }
 
@@ -108,13 +117,29 @@ func (l *loading) accept(resp *http.Response) error {
 		}
 	case !resumed:
 		return fmt.Errorf("session: GET %s: %s is no answer to load", resp.Request.URL.Redacted(), resp.Status)
-	case resp.StatusCode != http.StatusPartialContent, !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", l.done)):
+	case resp.StatusCode != http.StatusPartialContent, !l.continues(resp.Header.Get("Content-Range")):
 		return fmt.Errorf("session: GET %s: resumed after %d bytes, got %s: %w", resp.Request.URL.Redacted(), l.done, resp.Status, ErrChanged)
 	}
 	if l.d.Max > 0 && l.total > l.d.Max {
 		return fmt.Errorf("session: GET %s: %d bytes, of which %d are allowed: %w", resp.Request.URL.Redacted(), l.total, l.d.Max, ErrTooLarge)
 	}
 	return nil
+}
+
+// continues reports whether a part begins where the last one has ended, and is one of the same whole. It may end before that does.
+func (l *loading) continues(contentRange string) bool {
+	span, whole, _ := strings.Cut(contentRange, "/")
+	if !strings.HasPrefix(span, fmt.Sprintf("bytes %d-", l.done)) {
+		return false
+	}
+	total, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return whole == "*" // nobody knows
+	}
+	if l.total < 0 {
+		l.total = total
+	}
+	return total == l.total
 }
 
 // copy is io.Copy that counts, and tells a failure to write from one to read.
@@ -149,6 +174,7 @@ func (l *loading) copy(body io.Reader) error {
 
 // DownloadFile is [Session.Download] into a file. The file is there when all of it is: it is written beside path,
 // under a name that begins with a dot, and renamed when it is complete. If it fails, nothing is left, and what was at path is as before.
+// It has the permissions of the file that it replaces, or those of a new file.
 //
 // # Cancellation
 //
@@ -157,7 +183,7 @@ func (s *Session) DownloadFile(ctx context.Context, d Download, path string) (n 
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := createBeside(path)
 	if err != nil {
 		return 0, err
 	}
@@ -179,4 +205,21 @@ func (s *Session) DownloadFile(ctx context.Context, d Download, path string) (n 
 	}
 	complete = true
 	return n, nil
+}
+
+// createBeside creates a file that is to be renamed to path.
+func createBeside(path string) (*os.File, error) {
+	before, err := os.Stat(path)
+	if err == nil && !before.Mode().IsRegular() {
+		return nil, fmt.Errorf("session: DownloadFile: %s is there, and is not a regular file", path)
+	}
+	name := fmt.Sprintf(".%s.%016x", filepath.Base(path), rand.Uint64())
+	f, failed := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // those of any new file
+	if failed != nil || err != nil {
+		return f, failed
+	}
+	if err := f.Chmod(before.Mode().Perm()); err != nil && runtime.GOOS != "windows" {
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return f, nil
 }

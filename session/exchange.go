@@ -28,7 +28,8 @@ type exchange struct {
 	body     atomic.Pointer[body]
 	asked    atomic.Bool // for a connection
 	reused   atomic.Bool
-	patience patience // for the header
+	source   atomic.Pointer[error] // what the request's body has failed with
+	patience patience              // for the header
 	once     sync.Once
 }
 
@@ -114,17 +115,20 @@ func (x *exchange) send(until context.Context) (*http.Response, error) {
 		x.s.retries.Add(1)
 	}
 	x.tell(Event{Kind: TryStarted})
-	resp, err := x.s.tries.RoundTrip(x.req.WithContext(httptrace.WithClientTrace(x.ctx, trace)))
+	sent := x.watched(x.req.WithContext(httptrace.WithClientTrace(x.ctx, trace)))
+	resp, err := x.s.tries.RoundTrip(sent)
 	x.patience.stop()
 	switch {
 	case err == nil && resp == nil:
 		err = errNoResponse
 	case x.ctx.Err() != nil || !stop(): // the response may be there, but its body is not
-		if err == nil {
+		if err == nil && resp.Body != nil {
 			_ = resp.Body.Close()
 		}
 		<-x.ctx.Done() // stop says that the function has been started, which is not to say that it has come far
 		err = context.Cause(x.ctx)
+	case err != nil && x.source.Load() != nil:
+		err = &requestError{err: *x.source.Load()}
 	case err != nil && !x.asked.Load() && x.s.config.Wrap == nil: // net/http would not take it: a header that is none, for instance
 		err = &requestError{err: err}
 	}
@@ -133,6 +137,9 @@ func (x *exchange) send(until context.Context) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Request = x.req
+	if resp.Body == nil { // Wrap is free to leave it out, as with an http.Client
+		resp.Body = http.NoBody
+	}
 	x.tell(Event{Kind: TryEnded, Status: resp.StatusCode, Took: time.Since(x.began), Reused: x.reused.Load()})
 	x.wrap(resp)
 	return resp, nil

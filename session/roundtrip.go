@@ -124,6 +124,13 @@ func (e *statusRetryError) RetryAfter() time.Duration { return e.after }
 // retried makes as many tries as it takes.
 func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*http.Response, error) {
 	attempt := 0
+	var refused *http.Response // of the last try, if its status is one that is retried
+	taken := false
+	defer func() {
+		if refused != nil && !taken {
+			bodyOf(refused).close() // a function of Retry has panicked
+		}
+	}()
 	try := func(ctx context.Context) (*http.Response, error) {
 		this := req
 		if attempt++; attempt > 1 {
@@ -137,6 +144,7 @@ func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*htt
 			err = marked(err)
 		}
 		if err == nil && s.config.Retry != nil && slices.Contains(s.config.RetryStatus, resp.StatusCode) {
+			refused = resp
 			return nil, &statusRetryError{err: statusError(resp), resp: resp, after: retryAfter(resp.Header, time.Now())}
 		}
 		return resp, err
@@ -146,6 +154,7 @@ func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*htt
 	}
 	resp, err := resilience.Compose(resilience.Parts[*http.Response]{Retry: s.retryOf(c, req), Expect: s.config.Expect}).Do(ctx, try)
 	if bad, ok := errors.AsType[*statusRetryError](err); ok {
+		taken = true
 		return bad.resp, nil
 	}
 	if err != nil && attempt == 0 {
@@ -194,7 +203,9 @@ func replay(req *http.Request) (*http.Request, error) {
 
 // marked tells the retry what it should know of an error.
 func marked(err error) error {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || errors.Is(err, ErrClosed) || isRequestError(err) {
+	_, distrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, panicked := errors.AsType[*braid.PanicError](err)
+	if distrusted || panicked || errors.Is(err, braid.ErrGoexit) || errors.Is(err, ErrClosed) || isRequestError(err) {
 		return resilience.Permanent(err)
 	}
 	if _, ok := errors.AsType[*connectError](err); ok {
