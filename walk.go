@@ -122,8 +122,8 @@ func (w *walker) enterRing(n, ring *node, id uint64, end *record.Cancel) {
 	if k := len(w.spare); k > 0 {
 		l.list, w.spare = w.spare[k-1], w.spare[:k-1]
 	}
-	l.start()
 	w.stack = append(w.stack, l)
+	w.stack[len(w.stack)-1].start()
 }
 
 // start lists the first children.
