@@ -331,7 +331,9 @@ func pointer(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	return &t
+	p := new(time.Time) // and not &t, which would be allocated for zero too
+	*p = t
+	return p
 }
 
 // timeOf is the time that is ns nanoseconds after the epoch of package braid; nil for 0.
