@@ -39,14 +39,15 @@ type engine struct {
 	cancelRoot context.CancelCauseFunc
 	rootCalls  []*watcher // on the end of ctx
 
-	pool   fiberPool
-	racing bool // tasks run on goroutines that the race detector can tell apart
-	gids   map[*fiber]uint64
-	arena  []*task
-	used   int
-	cur    atomic.Pointer[task] // nil while a callback or the engine itself runs
-	next   *task                // has been chosen already
-	now    atomic.Int64         // nanoseconds since epoch
+	pool     fiberPool
+	racing   bool          // tasks run on goroutines that the race detector can tell apart
+	raceSite func() string // where the race is that has just been reported; nil if that is not asked for
+	gids     map[*fiber]uint64
+	arena    []*task
+	used     int
+	cur      atomic.Pointer[task] // nil while a callback or the engine itself runs
+	next     *task                // has been chosen already
+	now      atomic.Int64         // nanoseconds since epoch
 
 	mu       sync.Mutex
 	ready    readyList
@@ -158,7 +159,11 @@ func (e *engine) run(src source, prog func()) {
 	}
 	cancel(errOver)
 	if n := raceErrors() - races; e.racing && n > 0 {
-		e.fail(&failure{kind: failRace, text: "the race detector has found a data race; its report is above"})
+		f := &failure{kind: failRace, text: "the race detector has found a data race; its report is above"}
+		if e.raceSite != nil {
+			f.site = e.raceSite()
+		}
+		e.fail(f)
 	}
 }
 

@@ -122,8 +122,9 @@ func Sweep() Option { return option{"Sweep", func(c *config) { c.sweep = true }}
 // Races lets the race detector find data races on the schedules, in builds with -race; in others it does nothing.
 //
 // Tasks then run on goroutines that the detector can tell apart, and what it sees of their order is the program's own:
-// that A ran before B because the simulator chose so does not hide a race between them. It takes about twice the time.
-// A schedule with a race fails the test; it is not shrunk, for the detector reports a race only once.
+// that A ran before B because the simulator chose so does not hide a race between them. It takes about twice the time, and [Workers] is 1.
+// A schedule with a race fails the test. It is cut down and repeated in another process, in which the test's binary runs this test alone,
+// for the detector reports a race only once in a process; if that does not work, the report says why.
 // Invariants are not looked at, since they would race with the tasks. A [Var] is not reported.
 func Races() Option { return option{"Races", func(c *config) { c.races = true }} }
 
@@ -182,6 +183,9 @@ func newConfig(test string, short bool, env func(string) string, opts []Option) 
 	}
 	if c.reduce && (c.semantics == Loop || c.races) {
 		return nil, errors.New("sim: Reduce cannot be combined with Loop or Races: take Exhaustive without it")
+	}
+	if c.races && raceBackend {
+		c.workers = 1 // the detector counts the races of the process: with two schedules at a time, nobody could say whose they are
 	}
 	if s := env("BRAID_SIM_SEED"); s == "random" {
 		c.seed = uint64(time.Now().UnixNano())

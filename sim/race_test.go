@@ -52,7 +52,58 @@ func TestRacesAreFound(t *testing.T) {
 	if err == nil {
 		t.Error("the race was not found")
 	}
-	says(t, string(out), "WARNING: DATA RACE", "race_test.go:", "data race: the race detector has found", "BRAID_SIM_REPLAY=")
+	says(t, string(out), "WARNING: DATA RACE", "race_test.go:", "data race: the race detector has found", "shrunk from ", "REPRODUCED: run twice more in another process", "BRAID_SIM_REPLAY=")
+}
+
+// rarely has a race that needs a task to come between the check of another one and what follows from it.
+func rarely(s *sim.T) {
+	free, n := sim.NewVar("free", 1), 0
+	take := func(ctx context.Context) error {
+		for range 3 {
+			if err := braid.Yield(ctx); err != nil {
+				return err
+			}
+		}
+		if free.Load(ctx) == 1 {
+			free.Store(ctx, 0)
+			n++
+		}
+		return nil
+	}
+	together(s, take, take, nothing, take)
+}
+
+// A race is cut down to the switches that it needs, in a process where the detector reports it as often as it is seen,
+// and the replay string shows it in one where it does not.
+func TestRacesAreShrunk(t *testing.T) {
+	if os.Getenv("BRAID_SIM_RACY") != "" {
+		sim.Test(t, rarely, sim.Races(), sim.Regressions(""), sim.Random)
+		return
+	}
+	again := func(env ...string) string {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRacesAreShrunk$")
+		cmd.Env = append(append(os.Environ(), "BRAID_SIM_RACY=1"), env...)
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Error("the race was not found")
+		}
+		return string(out)
+	}
+	report := again()
+	says(t, report, "WARNING: DATA RACE", "to 1 switch in ", "REPRODUCED: run twice more in another process")
+	says(t, again("BRAID_SIM_REPLAY="+replayString(t, report)), "WARNING: DATA RACE", "data race: the race detector has found")
+}
+
+// What cannot be run in another process says so, and is reported as it was found.
+func TestRacesAreReportedWhole(t *testing.T) {
+	if os.Getenv("BRAID_SIM_RACY") != "" {
+		t.Error(sim.Explore("whole", counting(false), sim.Races()).Err)
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRacesAreReportedWhole$")
+	cmd.Env = append(os.Environ(), "BRAID_SIM_RACY=1")
+	out, _ := cmd.CombinedOutput()
+	says(t, string(out), "not shrunk: only a test", "not repeated: the race detector reports a race only once in a process", "BRAID_SIM_REPLAY=")
 }
 
 // On coroutines the same race is invisible.

@@ -12,8 +12,9 @@ import (
 type report struct {
 	search   *search
 	found    *found
-	before   cost // of the schedule as it was found
-	runs     int  // of the shrinker
+	before   cost   // of the schedule as it was found
+	runs     int    // of the shrinker
+	whole    string // why nothing was cut down
 	written  written
 	verdict  string
 	saved    string // the file, or why there is none
@@ -34,7 +35,11 @@ func (r *report) String() string {
 	}
 	b.WriteString(indent(f.String()))
 	b.WriteString("\n")
-	if !r.isRerun {
+	switch {
+	case r.isRerun:
+	case r.whole != "":
+		b.WriteString(r.whole + "\n")
+	default:
 		fmt.Fprintf(&b, "shrunk from %s to %s in %d runs\n", switchesText(r.before.switches), switchesText(r.found.cost.switches), r.runs)
 	}
 	b.WriteString(r.verdict + "\n\n")

@@ -71,6 +71,9 @@ func (s *search) guarded(f func() error) error {
 func (s *search) run() error {
 	r := s.runner()
 	defer r.close()
+	if dir := os.Getenv(raceVar); dir != "" && s.tb != nil {
+		return s.shrinkRaceHere(r, dir)
+	}
 	if s.replay != "" {
 		return s.replayOnly(r)
 	}
@@ -98,6 +101,10 @@ func (s *search) run() error {
 	r.eng.cancels, r.eng.free = f.rec.cancels, f.rec.free
 	if f.failure.kind != failRace {
 		rep.found, rep.runs = r.shrink(f, s.guard.tripped.Load)
+	} else if best, runs, err := s.shrinkRace(r, f); err != nil {
+		rep.whole = fmt.Sprintf("not shrunk: %v", err)
+	} else {
+		rep.found, rep.runs = best, runs
 	}
 	rep.saved = s.saveRegression(rep.found)
 	s.replayed, s.switches = rep.found.rec.String(), rep.found.cost.switches
@@ -114,17 +121,22 @@ func (s *search) tell(r *runner, rep *report) error {
 	if f.failure.kind == failRace {
 		rep.written.failure = f.failure
 	}
-	rep.verdict = verdict(f.failure, a, b)
+	rep.verdict = rep.judge(a, b)
 	return fmt.Errorf("sim: %s: %s", s.name, rep)
 }
 
-// verdict says whether a schedule fails each time in the same way.
-func verdict(f *failure, a, b written) string {
-	if f.kind == failRace {
-		return "not shrunk, and not repeated in this process: the race detector reports each race once"
-	}
+// judge says whether the schedule, written down twice, fails each time in the same way.
+func (r *report) judge(a, b written) string {
+	f := r.found.failure
 	if at := differ(a.trace, b.trace); at >= 0 {
 		return fmt.Sprintf("NOT DETERMINISTIC: run twice, the same schedule differs at %s; the program depends on something that is not on the tape", where(at, a.trace, b.trace))
+	}
+	switch {
+	case f.kind != failRace:
+	case r.isRerun || r.whole != "":
+		return "not repeated: the race detector reports a race only once in a process"
+	default:
+		return "REPRODUCED: run twice more in another process, the same schedule has the same race"
 	}
 	for _, w := range []written{a, b} {
 		switch {
