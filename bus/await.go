@@ -51,13 +51,17 @@ func (a *await) settle(i int, err error) (heard bool) {
 	return true
 }
 
+// over reports whether the publisher does not wait any more.
+func (a *await) over() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.left || a.pending == 0
+}
+
 // wait waits for what the publisher wanted to wait for, and returns the failures.
 func (a *await) wait(ctx context.Context) error {
 	var errs []error
-	a.mu.Lock()
-	over := a.left || a.pending == 0
-	a.mu.Unlock()
-	if !over {
+	if !a.over() {
 		if err := a.done.Wait(ctx); err != nil {
 			errs = append(errs, err)
 		}

@@ -146,7 +146,7 @@ func Run(ctx context.Context, config Config, body func(ctx context.Context, b *B
 func (b *Bus) Close(ctx context.Context) error {
 	b.announce(ctx, "bus.Close")
 	b.refuse()
-	for c := currentOf(ctx); c != nil; c = c.from {
+	for c := currentOf(ctx); c != nil; c = c.waiter() {
 		if c.sub.bus == b {
 			return ErrHandlerRunning
 		}

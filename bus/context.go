@@ -11,7 +11,8 @@ type current struct {
 
 	sub  *Subscription
 	meta *meta
-	from *current // the handler that waits for this one to end; nil if no handler does
+	from *current // the handler that has published the event, to wait for this one; nil if none has
+	wait *await   // how from waits
 }
 
 type currentKey struct{}
@@ -30,9 +31,17 @@ func currentOf(ctx context.Context) *current {
 	return c
 }
 
+// waiter returns the handler that waits for c to end; nil if there is none, or it has stopped waiting.
+func (c *current) waiter() *current {
+	if c.from == nil || c.wait.over() {
+		return nil
+	}
+	return c.from
+}
+
 // holds reports whether s cannot go on before c has: c is its handler, or one that this handler waits for.
 func (c *current) holds(s *Subscription) bool {
-	for ; c != nil; c = c.from {
+	for ; c != nil; c = c.waiter() {
 		if c.sub == s {
 			return true
 		}

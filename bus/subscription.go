@@ -174,7 +174,7 @@ func (s *Subscription) contextFor(plain *current, e *entry) context.Context {
 	if e.d == nil || e.d.meta == nil && e.d.from == nil {
 		return plain
 	}
-	c := &current{Context: plain.Context, sub: s, meta: e.d.meta, from: e.d.from}
+	c := &current{Context: plain.Context, sub: s, meta: e.d.meta, from: e.d.from, wait: e.d.await}
 	if extract := s.bus.config.Extract; extract != nil && c.meta != nil && c.meta.header != nil {
 		return extract(c, HeaderOf(c))
 	}
@@ -223,7 +223,7 @@ func cutOff(ctx context.Context, err error) bool {
 	}
 	cause := context.Cause(ctx)
 	for err != nil {
-		if err == cause || err == ctx.Err() { //nolint:errorlint // walks the chain itself: a joined error says more
+		if same(err, cause) || same(err, ctx.Err()) { // walks the chain itself: a joined error says more
 			return true
 		}
 		u, ok := err.(interface{ Unwrap() error })
@@ -233,6 +233,11 @@ func cutOff(ctx context.Context, err error) bool {
 		err = u.Unwrap()
 	}
 	return false
+}
+
+// same reports whether a and b are the same error. It does not panic for errors that cannot be compared, which are never the same.
+func same(a, b error) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b //nolint:errorlint // identity is meant
 }
 
 // fail tells the publisher of e that err has kept s from handling it, and somebody else if the publisher does not listen.
