@@ -9,6 +9,7 @@ import (
 // They change neither the error's text nor what errors.Is finds.
 
 // Permanent marks err as one that no retry will change, such as a request that is wrong. It returns nil for nil.
+// The error has a method Permanent() bool that returns true, which package work looks for, too.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -43,6 +44,7 @@ type markedError struct {
 
 func (e *markedError) Error() string             { return e.err.Error() }
 func (e *markedError) Unwrap() error             { return e.err }
+func (e *markedError) Permanent() bool           { return e.permanent }
 func (e *markedError) RetryAfter() time.Duration { return e.after }
 
 // marks are all that the tree of an error says.

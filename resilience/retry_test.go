@@ -212,3 +212,21 @@ var budgetCases = []testCase{
 		equal(t, "left", budget.Left(), resilience.DefaultBudgetBurst)
 	}},
 }
+
+// Others than this package can see the mark: it is a method.
+func TestPermanent_isAMethod(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"permanent": {resilience.Permanent(errDown), true},
+		"unsent":    {resilience.Unsent(errDown), false},
+		"after":     {resilience.After(errDown, time.Second), false},
+	} {
+		mark, ok := c.err.(interface{ Permanent() bool }) //nolint:errorlint // the mark itself is meant
+		if !ok || mark.Permanent() != c.want {
+			t.Errorf("%s: the error is no mark, or says the wrong thing", name)
+		}
+	}
+}

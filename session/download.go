@@ -50,12 +50,12 @@ func (s *Session) Download(ctx context.Context, d Download, w io.Writer) (int64,
 	ctx = WithOptions(ctx, o)
 	if s.config.Retry == nil {
 		err := l.once(ctx)
-		return l.done, err
+		return l.done, plain(err)
 	}
 	retry := *s.config.Retry
 	retry.Idempotent = true
 	_, err := resilience.Do(ctx, &retry, func(ctx context.Context) (struct{}, error) { return struct{}{}, l.once(ctx) })
-	return l.done, err
+	return l.done, plain(err)
 }
 
 // loading is one download, over several requests.
@@ -67,11 +67,11 @@ type loading struct {
 	validator   string // by which the server knows what this is the beginning of; empty: it cannot be resumed
 }
 
-// once loads from where it was. An error that is not marked as permanent can be resumed from.
+// once loads from where it was. One that is not final can be resumed from.
 func (l *loading) once(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.d.URL, nil)
 	if err != nil {
-		return resilience.Permanent(err)
+		return final(err)
 	}
 	req.Header.Set("Accept-Encoding", "identity") // a range is one of what is stored
 	if l.done > 0 {
@@ -80,15 +80,15 @@ func (l *loading) once(ctx context.Context) error {
 	}
 	resp, err := l.s.Do(req)
 	if err != nil {
-		return resilience.Permanent(err) // Do has retried
+		return final(err) // Do has retried
 	}
 	defer resp.Body.Close()
 	if err := l.accept(resp); err != nil {
-		return resilience.Permanent(err)
+		return final(err)
 	}
 	err = l.copy(resp.Body)
 	if err != nil && l.done > 0 && l.validator == "" {
-		return resilience.Permanent(err)
+		return final(err)
 	}
 	if err == nil && l.done < l.total {
 		err = fmt.Errorf("session: GET %s: the server gave a part that ends after %d of %d bytes: %w", resp.Request.URL.Redacted(), l.done, l.total, io.ErrUnexpectedEOF)
@@ -148,7 +148,7 @@ func (l *loading) copy(body io.Reader) error {
 	for {
 		n, err := body.Read(piece)
 		if l.d.Max > 0 && l.done+int64(n) > l.d.Max {
-			return resilience.Permanent(fmt.Errorf("session: GET %s: more than the %d bytes that are allowed: %w", l.d.URL, l.d.Max, ErrTooLarge))
+			return final(fmt.Errorf("session: GET %s: more than the %d bytes that are allowed: %w", l.d.URL, l.d.Max, ErrTooLarge))
 		}
 		if n > 0 {
 			written, err := l.w.Write(piece[:n])
@@ -157,7 +157,7 @@ func (l *loading) copy(body io.Reader) error {
 				err = io.ErrShortWrite
 			}
 			if err != nil {
-				return resilience.Permanent(err)
+				return final(err)
 			}
 			if l.d.Progress != nil {
 				l.d.Progress(l.done, l.total)

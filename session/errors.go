@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/resilience"
 )
 
 var (
@@ -82,6 +83,29 @@ func (e *StatusError) Error() string {
 		}
 	}
 	return s
+}
+
+// RetryAfter returns for how long the response asks to be left alone; 0 if it does not. Packages resilience and work heed it.
+func (e *StatusError) RetryAfter() time.Duration { return retryAfter(e.Header, time.Now()) }
+
+// finalError is what the session does not repeat. Others may have reasons to: the mark does not leave the session.
+type finalError struct{ err error }
+
+func (e *finalError) Error() string { return e.err.Error() }
+func (e *finalError) Unwrap() error { return e.err }
+
+func final(err error) error { return resilience.Permanent(&finalError{err}) }
+
+// plain returns the result of a retry without the mark of final.
+func plain(err error) error {
+	f, ok := errors.AsType[*finalError](err)
+	if !ok {
+		return err
+	}
+	if spent, ok := err.(*resilience.RetryError); ok { //nolint:errorlint // the session's own
+		return &resilience.RetryError{Attempts: spent.Attempts, Why: spent.Why, Err: f.err}
+	}
+	return f.err
 }
 
 // BodyError says that a response's body could not be read to its end. It unwraps to the reason.

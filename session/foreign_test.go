@@ -288,3 +288,71 @@ func TestDownloadFile_permissions(t *testing.T) {
 		})
 	})
 }
+
+// What the session does not repeat itself, others may: its errors forbid nothing to a policy or a work queue around it.
+func TestErrors_areNotMarked(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.raw("cut.test:80", func(net.Conn, string) {})
+		n.serve("api.test:80", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
+		var closed *session.Session
+		full := errors.New("the disk is full")
+		for _, retry := range []*resilience.Retry{nil, patient(time.Second)} {
+			n.with(ctx, session.Config{Retry: retry}, func(ctx context.Context, s *session.Session) {
+				closed = s
+				for name, f := range map[string]func() error{
+					"download": func() error {
+						_, err := s.Download(ctx, session.Download{URL: "http://cut.test/"}, io.Discard)
+						return err
+					},
+					"writer": func() error {
+						_, err := s.Download(ctx, session.Download{URL: api}, writer(func([]byte) (int, error) { return 0, full }))
+						wantErr(t, err, full)
+						return err
+					},
+					"header": func() error {
+						req := newRequest(t, ctx, http.MethodGet, api, "")
+						req.Header["bad name"] = []string{""}
+						_, err := s.Do(req)
+						return err
+					},
+					"get": func() error { _, err := get(ctx, s, "http://cut.test/"); return err },
+				} {
+					if err := f(); err == nil || isPermanent(err) {
+						t.Errorf("%s: %v, permanent: %t", name, err, isPermanent(err))
+					}
+				}
+			})
+			_, err := get(ctx, closed, api)
+			wantErr(t, err, session.ErrClosed)
+			equal(t, "permanent", isPermanent(err), false)
+		}
+	})
+}
+
+func isPermanent(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if p, ok := err.(interface{ Permanent() bool }); ok && p.Permanent() {
+			return true
+		}
+	}
+	return false
+}
+
+// A StatusError says when to come back, to policies and work queues.
+func TestStatusError_retryAfter(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.serve("api.test:80", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		n.with(ctx, session.Config{StatusErrors: true}, func(ctx context.Context, s *session.Session) {
+			_, err := s.Get(ctx, api)
+			status, ok := errors.AsType[*session.StatusError](err)
+			if !ok {
+				t.Fatalf("error is %v", err)
+			}
+			equal(t, "after", status.RetryAfter(), time.Minute)
+			equal(t, "after", (&session.StatusError{}).RetryAfter(), 0)
+		})
+	})
+}

@@ -136,7 +136,7 @@ func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*htt
 		if attempt++; attempt > 1 {
 			var err error
 			if this, err = replay(req); err != nil {
-				return nil, resilience.Permanent(err)
+				return nil, final(err)
 			}
 		}
 		resp, err := s.limited(ctx, c, this, attempt)
@@ -160,7 +160,7 @@ func (s *Session) retried(ctx context.Context, c *call, req *http.Request) (*htt
 	if err != nil && attempt == 0 {
 		closeBody(req) // it was not even tried
 	}
-	return resp, err
+	return resp, plain(err)
 }
 
 // retryOf returns the policy for one request; nil if there is none.
@@ -206,7 +206,7 @@ func marked(err error) error {
 	_, distrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, panicked := errors.AsType[*braid.PanicError](err)
 	if distrusted || panicked || errors.Is(err, braid.ErrGoexit) || errors.Is(err, ErrClosed) || isRequestError(err) {
-		return resilience.Permanent(err)
+		return final(err)
 	}
 	if _, ok := errors.AsType[*connectError](err); ok {
 		return resilience.Unsent(err)

@@ -153,15 +153,15 @@ func (c *consumer[T]) work(ctx context.Context, s *slot[T]) {
 func (c *consumer[T]) attempt(ctx context.Context, s *slot[T], d *Delivery[T]) {
 	switch {
 	case d.Err != nil:
-		c.fail(ctx, d, Permanent(d.Err))
+		c.fail(ctx, d, d.Job, Permanent(d.Err))
 		return
 	case d.Job.Attempts > c.q.config.MaxAttempts:
-		c.fail(ctx, d, Permanent(&ExhaustedError{Attempts: d.Job.Attempts - 1, Last: d.Job.Err}))
+		c.fail(ctx, d, d.Job, Permanent(&ExhaustedError{Attempts: d.Job.Attempts - 1, Last: d.Job.Err}))
 		return
 	}
-	d.slot = s
+	d.slot, d.id = s, d.Job.ID
 	a := &s.attempt
-	*a = attempt[T]{s: s, d: d}
+	*a = attempt[T]{s: s, d: d, job: d.Job}
 	ended := false
 	defer func() {
 		if !ended { // runtime.Goexit in the handler, or in what it is called through
@@ -182,10 +182,11 @@ type attempt[T any] struct {
 	s *slot[T]
 	d *Delivery[T]
 
-	called   bool  // the handler was
-	returned bool  // it did
-	err      error // what it ended with
-	ctxErr   error // its ctx was done then
+	job      Job[T] // as it was delivered; that of d is the handler's
+	called   bool   // the handler was
+	returned bool   // it did
+	err      error  // what it ended with
+	ctxErr   error  // its ctx was done then
 	cause    error
 }
 
@@ -204,7 +205,7 @@ func (a *attempt[T]) run(ctx context.Context) error {
 			a.cause = context.Cause(ctx)
 		}
 	}()
-	a.err = c.handle(ctx, &a.d.Job)
+	a.err = sound(ctx, c.handle(ctx, &a.d.Job))
 	a.returned = true
 	return nil
 }
@@ -224,12 +225,12 @@ func (c *consumer[T]) conclude(ctx context.Context, a *attempt[T]) {
 			if !same(a.err, a.ctxErr) && !same(a.err, a.cause) {
 				err = fmt.Errorf("%w: %w", err, a.err) // what the handler was doing
 			}
-			c.fail(ctx, a.d, err)
+			c.fail(ctx, a.d, a.job, err)
 		} else {
 			c.release(ctx, a.d)
 		}
 	default:
-		c.fail(ctx, a.d, a.err)
+		c.fail(ctx, a.d, a.job, a.err)
 	}
 }
 
@@ -241,21 +242,37 @@ func (c *consumer[T]) release(ctx context.Context, d *Delivery[T]) {
 }
 
 // fail settles the job of an attempt that has failed.
-func (c *consumer[T]) fail(ctx context.Context, d *Delivery[T], err error) {
+func (c *consumer[T]) fail(ctx context.Context, d *Delivery[T], job Job[T], err error) {
 	permanent, after := marks(err)
-	d.Job.Err = unmarked(err)
-	if permanent || d.Job.Attempts >= c.q.config.MaxAttempts {
-		if c.settle(ctx, d, Outcome{Verdict: Bury, Err: d.Job.Err}) {
+	job.Err = unmarked(err)
+	if permanent || job.Attempts >= c.q.config.MaxAttempts {
+		if c.settle(ctx, d, Outcome{Verdict: Bury, Err: job.Err}) {
 			c.q.dead.Add(1)
-			c.q.tellDead(DeadLetter[T]{Job: d.Job.copy(), Err: d.Job.Err, At: braid.Time(ctx)})
+			c.q.tellDead(DeadLetter[T]{Job: job, Err: job.Err, At: braid.Time(ctx)})
 		}
 		return
 	}
-	wait := c.q.backoff(d.Job.Attempts, after)
-	if c.settle(ctx, d, Outcome{Verdict: Retry, After: wait, Err: d.Job.Err}) {
+	wait := c.q.backoff(job.Attempts, after)
+	if c.settle(ctx, d, Outcome{Verdict: Retry, After: wait, Err: job.Err}) {
 		c.q.retried.Add(1)
-		c.q.tellRetry(d.Job.copy(), wait)
+		c.q.tellRetry(job, wait)
 	}
+}
+
+// sound returns what a handler has returned, or, if that is an error whose methods panic, such as a nil pointer that stands in an error, the panic.
+// It is found out here, while it is still the failure of the job alone.
+func sound(ctx context.Context, err error) (out error) {
+	if err == nil {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			out = &braid.PanicError{Task: braid.Current(ctx).Path(), Value: v, Stack: debug.Stack()}
+		}
+	}()
+	_, _ = marks(err)
+	_ = err.Error()
+	return err
 }
 
 // unmarked returns what Permanent was given.
@@ -264,13 +281,6 @@ func unmarked(err error) error {
 		return p.err
 	}
 	return err
-}
-
-// copy returns the job without what binds it to its attempt.
-func (j *Job[T]) copy() Job[T] {
-	c := *j
-	c.hold = nil
-	return c
 }
 
 // settle tells the engine, also under a ctx that is done, and reports whether it has agreed.
@@ -287,7 +297,7 @@ func (c *consumer[T]) settle(ctx context.Context, d *Delivery[T], o Outcome) boo
 	case errors.Is(err, ErrLeaseLost):
 		c.q.lost.Add(1)
 	default: // the lease runs out, and the job is run again
-		c.q.tellError(fmt.Errorf("work: %v of job %d: %w", o.Verdict, d.Job.ID, err))
+		c.q.tellError(fmt.Errorf("work: %v of job %d: %w", o.Verdict, d.id, err))
 	}
 	return false
 }

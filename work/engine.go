@@ -67,6 +67,7 @@ type Delivery[T any] struct {
 	Token any       // the engine's own
 
 	slot *slot[T] // where the worker has it
+	id   uint64   // of the job, which is the handler's to change
 }
 
 // Verdict says how a delivery ends.

@@ -215,8 +215,8 @@ func (c *consumer[T]) extend(ctx context.Context, d *Delivery[T]) {
 	pause := third(d.At, d.Until).Sub(d.At)
 	err := braid.Timeout(ctx, pause, func(ctx context.Context) error { return d.extend(ctx, lease) })
 	if err != nil && !errors.Is(err, ErrLeaseLost) && ctx.Err() == nil {
-		c.q.tellError(fmt.Errorf("work: the lease of job %d cannot be extended: %w", d.Job.ID, err))
 		d.slot.again(d, braid.Time(ctx).Add(pause/4))
+		c.q.tellError(fmt.Errorf("work: the lease of job %d cannot be extended: %w", d.id, err))
 	}
 }
 

@@ -101,7 +101,7 @@ type Memory[T any] struct {
 	timed     *waiter   // the one of receiving that has a timer
 	timer     time.Time // of timed
 	rung      *waiter   // those to be woken when mu is released
-	dropped   []DeadLetter[T]
+	dropped   []*deadLetter[T]
 }
 
 type stage int
@@ -166,7 +166,8 @@ func (m *Memory[T]) unlock() {
 		w.bell.Set()
 		w = next
 	}
-	for _, letter := range dropped {
+	for _, l := range dropped {
+		letter, _ := l.letter(m.config.Codec) // one that cannot be decoded is given without its payload
 		tell("OnDrop", func() { m.config.OnDrop(letter) })
 	}
 }

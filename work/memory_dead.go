@@ -42,8 +42,7 @@ func (m *Memory[T]) bury(r *record[T], err error, now time.Time) {
 		m.unbury(oldest.record.job.ID)
 		m.count.Dropped++
 		if m.config.OnDrop != nil {
-			letter, _ := oldest.letter(m.config.Codec) // one that cannot be decoded is given without its payload
-			m.dropped = append(m.dropped, letter)
+			m.dropped = append(m.dropped, oldest)
 		}
 	}
 }

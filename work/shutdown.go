@@ -108,7 +108,7 @@ func (q *Queue[T]) inHand() []uint64 {
 	for _, s := range q.slots() {
 		s.mu.Lock()
 		if s.d != nil {
-			ids = append(ids, s.d.Job.ID)
+			ids = append(ids, s.d.id)
 		}
 		s.mu.Unlock()
 	}
