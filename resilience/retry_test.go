@@ -224,7 +224,7 @@ func TestPermanent_isAMethod(t *testing.T) {
 		"unsent":    {resilience.Unsent(errDown), false},
 		"after":     {resilience.After(errDown, time.Second), false},
 	} {
-		mark, ok := c.err.(interface{ Permanent() bool }) //nolint:errorlint // the mark itself is meant
+		mark, ok := c.err.(interface{ Permanent() bool })
 		if !ok || mark.Permanent() != c.want {
 			t.Errorf("%s: the error is no mark, or says the wrong thing", name)
 		}
