@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -70,4 +71,85 @@ func TestPublisherThatHasLeft(t *testing.T) {
 			equal(t, "events", got, 2)
 		})
 	})
+}
+
+// Who waits for what in a bus has a name for the tools.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for _, config := range []bus.Config{{Name: "shop"}, {Name: "shop", Engine: bus.NewMemory()}} {
+		synctest.Test(t, func(t *testing.T) {
+			run(t, t.Context(), config, func(ctx context.Context, b *bus.Bus) {
+				var h gated[order]
+				s := subscribe(t, ctx, b, h.handle, bus.Name("mail"), bus.Capacity(1))
+				subscribe(t, ctx, b, func(ctx context.Context, _ price) error { return h.gate.Wait(ctx) }, bus.Name("prices"))
+				h.fill(t, ctx, b, order{0}, order{1})
+				must(t, braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+					waitsFor := func(want string, call func(context.Context) error) {
+						task := g.Go(call)
+						synctest.Wait()
+						if got := task.Waiting(); !strings.Contains(got, want) {
+							t.Errorf("a task waits for %q, want %q", got, want)
+						}
+					}
+					waitsFor("room for mail", func(ctx context.Context) error { return bus.Publish(ctx, b, order{2}) })
+					waitsFor("handlers of bus_test.price", func(ctx context.Context) error { return bus.Publish(ctx, b, price{}, bus.WaitAll) })
+					waitsFor("end of mail", s.Unsubscribe)
+					waitsFor("end of shop", b.Close)
+					h.gate.Set()
+					return nil
+				}))
+			})
+		})
+	}
+}
+
+// Subscribing, unsubscribing and giving up a wait for room cost as much with many subscriptions and publishers as with few.
+func TestManySubscriptions(t *testing.T) {
+	const n = 2000
+	run(t, t.Context(), bus.Config{}, func(ctx context.Context, b *bus.Bus) {
+		publishAll := func() {
+			for _, event := range []any{1, int8(1), int16(1), int32(1), int64(1), uint(1), uint8(1), uint16(1), uint32(1), uint64(1), "", 1.0, true, order{}} {
+				must(t, bus.Publish(ctx, b, event))
+			}
+		}
+		publishAll()
+		subs := make([]*bus.Subscription, 0, n)
+		for range n {
+			subs = append(subs, subscribe(t, ctx, b, nothing[price]))
+		}
+		if bytes := allocated(func() { subscribe(t, ctx, b, nothing[order]) }); bytes > 50_000 {
+			t.Errorf("the last subscription took %d bytes", bytes)
+		}
+		if bytes := allocated(func() { must(t, subs[n/2].Unsubscribe(ctx)) }); bytes > 50_000 {
+			t.Errorf("to unsubscribe took %d bytes", bytes)
+		}
+	})
+	run(t, t.Context(), bus.Config{}, func(ctx context.Context, b *bus.Bus) {
+		var h gated[order]
+		s := subscribe(t, ctx, b, h.handle, bus.Capacity(1))
+		h.fill(t, ctx, b, order{0}, order{1})
+		must(t, braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+			for range n {
+				g.Go(func(ctx context.Context) error { return bus.Publish(ctx, b, order{2}) })
+			}
+			until(t, ctx, func() bool { return s.Statistics().Blocked == n })
+			if bytes := allocated(func() {
+				g.Cancel(nil)
+				until(t, context.WithoutCancel(ctx), func() bool { return s.Statistics().Blocked == 0 })
+			}); bytes > n*1000 {
+				t.Errorf("to give up took %d bytes for each", bytes/n)
+			}
+			return nil
+		}))
+		h.gate.Set()
+	})
+}
+
+// allocated returns how many bytes f allocates, roughly.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }

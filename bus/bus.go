@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"maps"
 	"reflect"
@@ -80,11 +81,29 @@ type Bus struct {
 	left  []Left
 }
 
-// route is where events of one type go. It is replaced, never changed.
+// route is where events of one type go.
 type route struct {
 	event reflect.Type
 	name  string
-	subs  []*Subscription
+	subs  atomic.Pointer[[]*Subscription] // written with the bus' mu held. What is in the list is never changed; the list may be made longer.
+}
+
+// to returns the subscriptions that events go to.
+func (r *route) to() []*Subscription { return *r.subs.Load() }
+
+// add is called with the bus' mu held.
+func (r *route) add(s *Subscription) {
+	subs := append(r.to(), s) // perhaps in the same array, behind what publishers look at
+	r.subs.Store(&subs)
+}
+
+// remove is called with the bus' mu held.
+func (r *route) remove(s *Subscription) {
+	old := r.to()
+	if i := slices.Index(old, s); i >= 0 {
+		subs := slices.Concat(old[:i], old[i+1:])
+		r.subs.Store(&subs)
+	}
 }
 
 // New returns a bus whose handlers run as tasks of g. It belongs to g: Run does not return before the bus has been closed,
@@ -107,7 +126,7 @@ func New(g *braid.Group, config Config) *Bus {
 	}
 	b := &Bus{config: config, group: g, portal: braid.NewPortal(g)}
 	b.names.wire = config.Strict || config.Engine != nil
-	b.empty.SetName(config.Name)
+	b.empty.SetName("end of " + config.Name)
 	b.routes.Store(&map[reflect.Type]*route{})
 	return b
 }
@@ -172,7 +191,11 @@ func (b *Bus) Close(ctx context.Context) error {
 func (b *Bus) refuse() {
 	b.mu.Lock()
 	b.closed.Store(true)
-	subs := slices.Clone(b.subs)
+	subs := b.subs
+	b.subs = nil
+	for _, r := range *b.routes.Load() {
+		r.subs.Store(new([]*Subscription))
+	}
 	empty := len(b.live) == 0
 	b.mu.Unlock()
 	for _, s := range subs {
@@ -202,8 +225,8 @@ func (b *Bus) subscribe(ctx context.Context, s *Subscription) error {
 		s.settings.name = name
 	}
 	s.queue.capacity = s.settings.capacity
-	s.ready.SetName(s.settings.name)
-	s.ended.SetName(s.settings.name)
+	s.ready.SetName("events for " + s.settings.name)
+	s.ended.SetName("end of " + s.settings.name)
 	b.mu.Lock()
 	if b.closed.Load() {
 		b.mu.Unlock()
@@ -228,7 +251,9 @@ func (b *Bus) subscribe(ctx context.Context, s *Subscription) error {
 		return ErrClosed
 	}
 	b.subs = append(b.subs, s)
-	b.reroute()
+	for r := range b.routesTo(s) {
+		r.add(s)
+	}
 	b.mu.Unlock()
 	if err := s.Err(); err != nil { // has ended meanwhile, perhaps too early to be taken out
 		b.remove(s)
@@ -265,8 +290,10 @@ func (b *Bus) remove(s *Subscription) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i := slices.Index(b.subs, s); i >= 0 {
-		b.subs = slices.Delete(slices.Clone(b.subs), i, i+1)
-		b.reroute()
+		b.subs = slices.Delete(b.subs, i, i+1)
+		for r := range b.routesTo(s) {
+			r.remove(s)
+		}
 	}
 }
 
@@ -291,8 +318,11 @@ func (b *Bus) leave(s *Subscription, n int) {
 	b.left = append(b.left, Left{Subscription: s.settings.name, Events: n})
 }
 
-// ifEnded returns ErrClosed if the scope of the bus has been cancelled.
+// ifEnded returns ErrClosed if the bus has been closed, perhaps just now, or its scope has been cancelled.
 func (b *Bus) ifEnded() error {
+	if b.closed.Load() {
+		return ErrClosed
+	}
 	if !b.group.Statistics().Cancelled {
 		return nil
 	}
@@ -320,24 +350,34 @@ func (b *Bus) route(t reflect.Type) (*route, error) {
 	return r, nil
 }
 
-// reroute makes all routes anew. mu is held.
-func (b *Bus) reroute() {
-	old := *b.routes.Load()
-	routes := make(map[reflect.Type]*route, len(old))
-	for t, r := range old {
-		routes[t] = b.newRoute(t, r.name)
+// routesTo are the routes that lead to s, or should. mu is held.
+func (b *Bus) routesTo(s *Subscription) iter.Seq[*route] {
+	return func(yield func(*route) bool) {
+		routes := *b.routes.Load()
+		if r := routes[s.settings.event]; r != nil && !yield(r) {
+			return
+		}
+		if s.settings.event.Kind() != reflect.Interface {
+			return
+		}
+		for t, r := range routes {
+			if takes(s.settings.event, t) && !yield(r) {
+				return
+			}
+		}
 	}
-	b.routes.Store(&routes)
 }
 
 // newRoute returns the route of t. mu is held.
 func (b *Bus) newRoute(t reflect.Type, name string) *route {
 	r := &route{event: t, name: name}
+	subs := make([]*Subscription, 0, len(b.subs))
 	for _, s := range b.subs {
 		if takes(s.settings.event, t) {
-			r.subs = append(r.subs, s)
+			subs = append(subs, s)
 		}
 	}
+	r.subs.Store(&subs)
 	return r
 }
 

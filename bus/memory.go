@@ -50,6 +50,7 @@ func (e *Memory) Publish(ctx context.Context, m *Message, wait Wait) error {
 		}
 	}
 	if a != nil {
+		a.done.SetName("handlers of " + m.Subject)
 		return a.wait(ctx)
 	}
 	return join(errs)

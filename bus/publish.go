@@ -50,11 +50,11 @@ func Publish[E any](ctx context.Context, b *Bus, event E, opts ...PublishOption)
 			return ErrNoEvent
 		}
 	}
-	r, err := b.enter(ctx, t, &p)
+	r, subs, err := b.enter(ctx, t, &p)
 	if err != nil || r == nil {
 		return err
 	}
-	return b.send(ctx, r, event, &p)
+	return b.send(ctx, r, subs, event, &p)
 }
 
 // publication is what the options of Publish make up.
@@ -64,43 +64,44 @@ type publication struct {
 	header Header
 }
 
-// enter looks whether an event of type t can be published, and returns where it goes; nil if nobody wants it.
-func (b *Bus) enter(ctx context.Context, t reflect.Type, p *publication) (*route, error) {
+// enter looks whether an event of type t can be published, and returns where it goes; no route if nobody wants it.
+func (b *Bus) enter(ctx context.Context, t reflect.Type, p *publication) (*route, []*Subscription, error) {
 	b.check()
 	if p.wait > WaitFirstError {
 		panic(fmt.Sprintf("bus: Publish with Wait(%d): use NoWait, WaitAll or WaitFirstError", int(p.wait)))
 	}
 	b.announce(ctx, "bus.Publish")
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, nil, context.Cause(ctx)
 	}
 	if b.closed.Load() {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	if p.topic != "" {
 		if wrong := Topic(p.topic).check(false); wrong != "" {
-			return nil, errors.New("bus: " + wrong)
+			return nil, nil, errors.New("bus: " + wrong)
 		}
 	}
 	r := (*b.routes.Load())[t]
 	if r == nil {
 		var err error
 		if r, err = b.route(t); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	b.published.Add(1)
-	if len(r.subs) == 0 && b.config.Engine == nil {
+	subs := r.to()
+	if len(subs) == 0 && b.config.Engine == nil {
 		b.unheard.Add(1)
-		return nil, b.ifEnded()
+		return nil, nil, b.ifEnded()
 	}
-	return r, nil
+	return r, subs, nil
 }
 
-// send gives event to all subscriptions of r.
-func (b *Bus) send(ctx context.Context, r *route, event any, p *publication) error {
+// send gives event to subs, all subscriptions of r.
+func (b *Bus) send(ctx context.Context, r *route, subs []*Subscription, event any, p *publication) error {
 	if p.wait != NoWait {
-		if err := r.circle(ctx, event, p.topic); err != nil {
+		if err := circle(ctx, subs, event, p.topic); err != nil {
 			return err
 		}
 	}
@@ -115,7 +116,7 @@ func (b *Bus) send(ctx context.Context, r *route, event any, p *publication) err
 			return err
 		}
 	}
-	f := fanout{b: b, a: newAwait(p.wait, len(r.subs)), topic: p.topic}
+	f := fanout{b: b, a: newAwait(p.wait, len(subs)), topic: p.topic}
 	if p.topic != "" || header != nil {
 		f.d = &dispatch{meta: &meta{topic: p.topic, header: header}}
 	}
@@ -123,9 +124,10 @@ func (b *Bus) send(ctx context.Context, r *route, event any, p *publication) err
 		if f.d == nil {
 			f.d = &dispatch{}
 		}
+		f.a.done.SetName("handlers of " + r.name)
 		f.d.await, f.d.from = f.a, currentOf(ctx)
 	}
-	for i, s := range r.subs {
+	for i, s := range subs {
 		e := entry{event: event, d: f.d, index: i}
 		if data != nil {
 			var err error
@@ -140,12 +142,12 @@ func (b *Bus) send(ctx context.Context, r *route, event any, p *publication) err
 }
 
 // circle returns an error if a publisher that waits for the handlers of event would wait for itself.
-func (r *route) circle(ctx context.Context, event any, topic string) error {
+func circle(ctx context.Context, subs []*Subscription, event any, topic string) error {
 	from := currentOf(ctx)
 	if from == nil {
 		return nil
 	}
-	for _, s := range r.subs {
+	for _, s := range subs {
 		e := entry{event: event, d: &dispatch{settle: func(error) bool { return true }}}
 		if from.holds(s) && s.wants(topic, &e) {
 			return &EventError{Subscription: s.settings.name, Type: typeName(event), Event: event, Err: braid.ErrSelfDeadlock}

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"container/list"
 	"context"
 
 	"github.com/braid-go/braid"
@@ -73,7 +74,7 @@ type queue struct {
 	capacity int
 	ring     ring
 	byKey    map[any]uint64 // numbers in ring; nil without CoalesceBy
-	blocked  []*blocked     // first come, first served
+	blocked  list.List      // of *blocked; first come, first served
 }
 
 // blocked is a publisher that waits for room.
@@ -83,11 +84,11 @@ type blocked struct {
 
 	// Guarded by the subscription's mu.
 
-	out bool  // not in the list any more
-	err error // why the event was not accepted
+	place *list.Element // in the list; nil if it is not in there any more
+	err   error         // why the event was not accepted
 }
 
-func (q *queue) full() bool { return q.ring.len >= q.capacity || len(q.blocked) > 0 }
+func (q *queue) full() bool { return q.ring.len >= q.capacity || q.blocked.Len() > 0 }
 
 func (q *queue) push(e entry) {
 	n := q.ring.push(e)
@@ -124,32 +125,38 @@ func (q *queue) replace(e entry) (old entry, ok bool) {
 // admit gives room to publishers that wait for it: at once if the handler is slow, else when half of the queue is free, because to wake
 // one for each event would cost more than all else. The caller wakes those whom it returns. Entries that took the place of others are in replaced.
 func (q *queue) admit(slow bool) (admitted []*blocked, replaced []entry) {
-	if len(q.blocked) == 0 || !slow && q.ring.len > q.capacity/2 {
+	if q.blocked.Len() == 0 || !slow && q.ring.len > q.capacity/2 {
 		return nil, nil
 	}
-	n := 0
-	for ; n < len(q.blocked) && q.ring.len < q.capacity; n++ {
-		w := q.blocked[n]
-		w.out = true
+	for q.blocked.Len() > 0 && q.ring.len < q.capacity {
+		w := q.next()
+		admitted = append(admitted, w)
 		if old, ok := q.replace(w.e); ok {
 			replaced = append(replaced, old)
 			continue
 		}
 		q.push(w.e)
 	}
-	admitted = q.blocked[:n:n]
-	if q.blocked = q.blocked[n:]; len(q.blocked) == 0 {
-		q.blocked = nil
-	}
 	return admitted, replaced
+}
+
+// block puts w at the end of the publishers that wait.
+func (q *queue) block(w *blocked) { w.place = q.blocked.PushBack(w) }
+
+// next takes the publisher out that has waited longest.
+func (q *queue) next() *blocked {
+	w := q.blocked.Remove(q.blocked.Front()).(*blocked) //nolint:forcetypeassert // it holds nothing else
+	w.place = nil
+	return w
 }
 
 // refuse takes all publishers that wait out, with err. The caller wakes them.
 func (q *queue) refuse(err error) []*blocked {
-	refused := q.blocked
-	q.blocked = nil
-	for _, w := range refused {
-		w.out, w.err = true, err
+	refused := make([]*blocked, 0, q.blocked.Len())
+	for q.blocked.Len() > 0 {
+		w := q.next()
+		w.err = err
+		refused = append(refused, w)
 	}
 	return refused
 }
@@ -165,16 +172,11 @@ func (q *queue) clear() []entry {
 
 // withdraw takes w out and reports whether it was still in.
 func (q *queue) withdraw(w *blocked) bool {
-	if w.out {
+	if w.place == nil {
 		return false
 	}
-	for i, other := range q.blocked {
-		if other == w {
-			q.blocked = append(q.blocked[:i:i], q.blocked[i+1:]...)
-			break
-		}
-	}
-	w.out = true
+	q.blocked.Remove(w.place)
+	w.place = nil
 	return true
 }
 

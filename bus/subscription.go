@@ -135,7 +135,7 @@ func (s *Subscription) next(ctx context.Context) (entry, bool) {
 			e := s.queue.pop()
 			s.stats.Running = true
 			admitted, replaced := s.queue.admit(now.IsZero() || now.Sub(s.took) >= slowHandler)
-			s.crowded, s.took = len(s.queue.blocked) > 0, now
+			s.crowded, s.took = s.queue.blocked.Len() > 0, now
 			s.stats.Coalesced += uint64(len(replaced))
 			s.mu.Unlock()
 			wake(admitted)
@@ -368,8 +368,8 @@ func (s *Subscription) overflow(e entry) *blocked {
 		return nil
 	default:
 		w := &blocked{e: e}
-		w.done.SetName(s.settings.name)
-		s.queue.blocked = append(s.queue.blocked, w)
+		w.done.SetName("room for " + s.settings.name)
+		s.queue.block(w)
 		s.mu.Unlock()
 		return w
 	}
@@ -539,6 +539,6 @@ func (s *Subscription) Statistics() SubscriptionStatistics {
 	defer s.mu.Unlock()
 	st := s.stats
 	st.Name, st.Type, st.Capacity, st.Overflow = s.settings.name, s.settings.event.String(), s.settings.capacity, s.settings.overflow
-	st.Queued, st.Blocked = s.queue.ring.len, len(s.queue.blocked)
+	st.Queued, st.Blocked = s.queue.ring.len, s.queue.blocked.Len()
 	return st
 }
