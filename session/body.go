@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -133,7 +134,7 @@ func (b *body) drain() {
 	}
 	timer := time.AfterFunc(drainTime, func() { b.x.cancel(errOver) })
 	defer timer.Stop()
-	n, err := io.CopyN(io.Discard, b.rc, most+1)
+	n, err := io.CopyN(io.Discard, b.rc, min(most, math.MaxInt64-1)+1)
 	b.read.Add(n)
 	if err == io.EOF { //nolint:errorlint // as in Read
 		b.end(io.EOF)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ type Config struct {
 
 	// Header is added to each request, except for fields that the request has itself. With a BaseURL, requests to other
 	// origins get only those fields that tell nobody's secrets: Accept and its like, User-Agent. Without one, that holds for redirects to
-	// another origin than that of the first request.
+	// another origin than that of the first request. Host and Content-Length are not set here, but in the request.
 	Header http.Header
 
 	// Jar keeps cookies; nil means that they are not kept. Only [Session.Do], what is built on it, and [Session.Client] use it.
@@ -162,6 +163,9 @@ type Hedge struct {
 	Budget *resilience.Budget
 }
 
+// ofRequest are fields that a request has in a field of its own.
+var ofRequest = []string{"Host", "Content-Length", "Transfer-Encoding", "Trailer"}
+
 // filled returns c with its defaults, and the BaseURL parsed.
 // It panics if numbers make no sense; what may come from a user's settings is an error.
 func (c Config) filled() (Config, *url.URL, error) {
@@ -176,6 +180,9 @@ func (c Config) filled() (Config, *url.URL, error) {
 	for name := range c.Header {
 		if name != http.CanonicalHeaderKey(name) {
 			panic(fmt.Sprintf("session: Config.Header has the field %q: its name must be in canonical form, %q; use Header.Set", name, http.CanonicalHeaderKey(name)))
+		}
+		if slices.Contains(ofRequest, name) {
+			panic(fmt.Sprintf("session: Config.Header has the field %q, which net/http takes from the http.Request and never from its Header", name))
 		}
 	}
 	if c.RetryStatus == nil {

@@ -28,6 +28,7 @@ func TestConfig_invalid(t *testing.T) {
 		"Hedge.Delay is 0s":          {Hedge: &session.Hedge{}},
 		"Hedge.Max is -1":            {Hedge: &session.Hedge{Delay: 1, Max: -1}},
 		`the field "x-api-key"`:      {Header: http.Header{"x-api-key": {"1"}}},
+		`the field "Host"`:           {Header: http.Header{"Host": {"api.test"}}},
 		"Config.Wrap returned nil":   {Wrap: func(http.RoundTripper) http.RoundTripper { return nil }},
 		"needs a function":           {Name: "nil"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -353,6 +354,66 @@ func TestStatusError_retryAfter(t *testing.T) {
 			}
 			equal(t, "after", status.RetryAfter(), time.Minute)
 			equal(t, "after", (&session.StatusError{}).RetryAfter(), 0)
+		})
+	})
+}
+
+// A hook of the breaker that ends its goroutine leaves neither a body open nor a place taken.
+func TestBreaker_hookExits(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		status := 503
+		n.serve("api.test:80", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.Copy(w, io.LimitReader(zeros{}, 1<<20))
+		})
+		c := session.Config{Limits: session.Limits{Requests: 1}, Breaker: &resilience.BreakerConfig{
+			Consecutive: 1, OnChange: func(resilience.Change) { runtime.Goexit() },
+		}}
+		n.with(ctx, c, func(ctx context.Context, s *session.Session) {
+			for _, next := range []int{503, 503, 200, 200} {
+				status = next
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					_, _ = get(ctx, s, api)
+				}()
+				<-done
+				equal(t, "bodies", s.Statistics().Bodies, 0)
+				equal(t, "running", s.Statistics().Running, 0)
+				time.Sleep(time.Hour)
+			}
+		})
+	})
+}
+
+// The largest numbers are as good as no limit.
+func TestConfig_large(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.serve("api.test:80", func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/again" {
+				http.Redirect(w, r, "/", http.StatusFound)
+				return
+			}
+			_, _ = io.WriteString(w, "hello")
+		})
+		const long, many = math.MaxInt64, math.MaxInt
+		c := session.Config{
+			Timeouts: session.Timeouts{Total: long, Connect: long, Header: long, IdleRead: long, Try: long},
+			Limits: session.Limits{
+				Conns: many, IdleConns: many, IdleTime: long, Requests: many, Queue: many, Hosts: many,
+				Body: long, HeaderBytes: long, Drain: long, Redirects: many,
+			},
+		}
+		n.with(ctx, c, func(ctx context.Context, s *session.Session) {
+			for range 3 {
+				body, err := get(ctx, s, api+"again")
+				must(t, err)
+				equal(t, "body", body, "hello")
+				resp, err := s.Get(ctx, api)
+				must(t, err)
+				must(t, resp.Body.Close()) // drains it
+			}
+			equal(t, "connections", s.Statistics().Opened, 1)
 		})
 	})
 }

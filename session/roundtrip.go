@@ -215,30 +215,46 @@ func marked(err error) error {
 }
 
 // limited makes a try when there is room for it and the breaker admits it.
-func (s *Session) limited(ctx context.Context, c *call, req *http.Request, n int) (*http.Response, error) {
+func (s *Session) limited(ctx context.Context, c *call, req *http.Request, n int) (resp *http.Response, err error) {
 	host := originOf(req.URL)
 	release, err := s.slot(ctx, host)
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
+	taken, returned := false, false
+	defer func() {
+		switch {
+		case returned:
+		case !taken: // a hook of the breaker has called runtime.Goexit
+			closeBody(req)
+			release()
+		case resp != nil:
+			bodyOf(resp).close()
+		}
+	}()
 	if s.breakers == nil {
-		return s.hedged(ctx, c, req, n, host, release)
+		taken = true
+		resp, err = s.hedged(ctx, c, req, n, host, release)
+		returned = true
+		return resp, err
 	}
 	permit, err := s.breakers.Get(host).Allow(ctx)
 	if err != nil {
 		closeBody(req)
 		release()
+		returned = true
 		return nil, err
 	}
-	returned := false
+	ended := false
 	defer func() {
-		if !returned {
+		if !ended {
 			permit.Done(ctx, braid.ErrGoexit) // or a panic
 		}
 	}()
-	resp, err := s.hedged(ctx, c, req, n, host, release)
-	returned = true
+	taken = true
+	resp, err = s.hedged(ctx, c, req, n, host, release)
+	ended = true
 	switch {
 	case errors.Is(err, ErrClosed), errors.Is(err, resilience.ErrRejected), isRequestError(err):
 		permit.Cancel(ctx) // it says nothing about the host
@@ -247,6 +263,7 @@ func (s *Session) limited(ctx context.Context, c *call, req *http.Request, n int
 	default:
 		permit.Done(ctx, err)
 	}
+	returned = true
 	return resp, err
 }
 

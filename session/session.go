@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"sync"
@@ -131,7 +132,7 @@ func newSession(config Config, base *url.URL) *Session {
 			return resilience.NewBreaker(c)
 		})
 	}
-	if n := config.Limits.Requests; n > 0 {
+	if n := min(config.Limits.Requests, math.MaxInt32); n > 0 { // more are as good as no limit
 		s.slots = resilience.NewKeyed(config.Limits.Hosts, func(host string) *resilience.Bulkhead {
 			return resilience.NewBulkhead(resilience.BulkheadConfig{Name: host, Slots: n, Queue: max(0, config.Limits.Queue)})
 		})
