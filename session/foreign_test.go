@@ -380,7 +380,7 @@ func TestBreaker_hookExits(t *testing.T) {
 				<-done
 				equal(t, "bodies", s.Statistics().Bodies, 0)
 				equal(t, "running", s.Statistics().Running, 0)
-				time.Sleep(time.Hour)
+				_ = braid.Sleep(ctx, time.Hour)
 			}
 		})
 	})
