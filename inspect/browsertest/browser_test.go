@@ -16,10 +16,12 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // patience is how long the page has for what a test waits for. It is long, because machines may be slow; nothing waits for all of it.
@@ -246,7 +248,7 @@ func (p *page) navigate(url string) {
 // help are functions that the tests' expressions may use.
 const help = `
 const $ = (s) => document.querySelector(s), $$ = (s) => [...document.querySelectorAll(s)];
-const text = (s) => $(s)?.innerText ?? "";
+const text = (s) => $(s)?.innerText ?? $(s)?.textContent ?? "";
 const ready = (view) => document.body.dataset.ready === view;
 const line = (name) => $$('.tree [role="treeitem"]').find((i) => i.firstChild.querySelector(".name")?.textContent === name);
 const focused = () => document.activeElement;
@@ -322,11 +324,40 @@ func (p *page) wants(selector string, texts ...string) {
 	}
 }
 
-// press presses keys, one after another.
+// press presses keys, one after another, as a keyboard does: what is done on a key that goes down may keep its text from being typed.
 func (p *page) press(keys ...string) {
 	p.t.Helper()
-	for _, k := range keys {
-		do(p, chromedp.KeyEvent(k))
+	p.keys(0, keys...)
+}
+
+// back moves the focus back, with Shift+Tab.
+func (p *page) back() {
+	p.t.Helper()
+	p.keys(kb.ModifierShift, kb.Tab)
+}
+
+func (p *page) keys(modifiers kb.Modifier, keys ...string) {
+	p.t.Helper()
+	for _, r := range strings.Join(keys, "") {
+		text := ""
+		events := kb.Encode(r)
+		for _, e := range events {
+			if e.Type == kb.KeyChar {
+				text = e.Text
+			}
+		}
+		for _, e := range events {
+			if e.Type == kb.KeyChar {
+				continue
+			}
+			e.Modifiers |= int64(modifiers)
+			if e.Type != kb.KeyUp && text != "" {
+				e.Type, e.Text, e.UnmodifiedText = kb.KeyDown, text, text
+			}
+			do(p, func(ctx context.Context, tab *chromedp.Target) (cdp.Empty, error) {
+				return cdp.Call(ctx, tab, input.DispatchKeyEvent, *e)
+			})
+		}
 	}
 }
 

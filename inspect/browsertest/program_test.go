@@ -3,13 +3,13 @@ package browsertest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,10 +74,7 @@ func serve(t *testing.T, o inspect.Options) *served {
 // restart puts another inspector in the place of the one that there was, as when a program is started again.
 func (s *served) restart(t *testing.T, o inspect.Options) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "braid") //nolint:usetesting // t.TempDir has a mode and a length that are not good for sockets
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	o.Dir, o.TCP = dir, "127.0.0.1:0"
+	o.Dir, o.TCP = shortDir(t), "127.0.0.1:0"
 	in, err := inspect.Serve(background, o)
 	must(t, err)
 	t.Cleanup(func() { in.Close() })
@@ -90,6 +87,15 @@ func (s *served) restart(t *testing.T, o inspect.Options) {
 	s.url = "http://" + s.front.addr + target.Path + "#token=" + token
 }
 
+// shortDir is a directory whose path is short enough for sockets, and that is this user's alone.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "braid") //nolint:usetesting // t.TempDir has a mode and a length that are not good for sockets
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // client asks the inspector as the command does.
 func (s *served) client(t *testing.T) *inspect.Client {
 	t.Helper()
@@ -99,20 +105,20 @@ func (s *served) client(t *testing.T) *inspect.Client {
 	return c
 }
 
-// id waits for a task with that path, and returns its id.
-func (s *served) id(t *testing.T, path string) uint64 {
+// id waits for the task with the path of, and returns its id.
+func (s *served) id(t *testing.T, of string) uint64 {
 	t.Helper()
 	c := s.client(t)
 	for begun := time.Now(); time.Since(begun) < patience; {
-		page, err := c.Tasks(background, url.Values{"name": {path}, "fresh": {"1"}})
+		page, err := c.Tasks(background, url.Values{"name": {of}, "fresh": {"1"}})
 		must(t, err)
 		for _, it := range page.Items {
-			if it.Path == path {
+			if it.Path == of {
 				return it.ID
 			}
 		}
 	}
-	t.Fatalf("there is no task %s", path)
+	t.Fatalf("there is no task %s", of)
 	return 0
 }
 
@@ -122,15 +128,15 @@ type front struct {
 	target atomic.Pointer[url.URL]
 	down   atomic.Bool
 	lie    atomic.Bool // tell the inspector that the page has last seen an event that it cannot know
-	events atomic.Int64
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
+	paths map[string]int // how often each was asked for
 }
 
 func newFront(t *testing.T) *front {
 	t.Helper()
-	f := &front{conns: map[net.Conn]bool{}}
+	f := &front{conns: map[net.Conn]bool{}, paths: map[string]int{}}
 	ln, err := (&net.ListenConfig{}).Listen(background, "tcp", "127.0.0.1:0")
 	must(t, err)
 	f.addr = ln.Addr().String()
@@ -142,11 +148,12 @@ func newFront(t *testing.T) *front {
 			to := f.target.Load()
 			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
 			r.Out.Host = r.In.Host
-			if strings.HasSuffix(r.In.URL.Path, "/events") {
-				f.events.Add(1)
-				if f.lie.Swap(false) {
-					r.Out.Header.Set("Last-Event-ID", "999999999")
-				}
+			name := path.Base(r.In.URL.Path)
+			f.mu.Lock()
+			f.paths[name]++
+			f.mu.Unlock()
+			if name == "events" && f.lie.Swap(false) {
+				r.Out.Header.Set("Last-Event-ID", "999999999")
 			}
 		},
 	}
@@ -184,6 +191,13 @@ func (f *front) away() {
 }
 
 func (f *front) back() { f.down.Store(false) }
+
+// asked returns how often pages have asked for the path that ends with name.
+func (f *front) asked(name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.paths[name]
+}
 
 // cut cuts all connections that there are.
 func (f *front) cut() {
@@ -241,9 +255,20 @@ func many(g *braid.Group, n int, unequal bool) {
 	for i := range n {
 		name, on := "worker", shared
 		if unequal {
-			name, on = fmt.Sprintf("worker-%05d", i), new(braid.Event)
-			on.SetName(fmt.Sprintf("whistle-%05d", i))
+			number := letters(i)
+			name, on = "worker-"+number, new(braid.Event)
+			on.SetName("whistle-" + number)
 		}
 		g.Go(func(ctx context.Context) error { return on.Wait(ctx) }, braid.Name(name))
 	}
+}
+
+// letters is a number without digits: names that differ in digits only are shown as one.
+func letters(i int) string {
+	var b [4]byte
+	for k := range b {
+		b[len(b)-1-k] = 'a' + byte(i%26)
+		i /= 26
+	}
+	return string(b[:])
 }

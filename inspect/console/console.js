@@ -13,7 +13,7 @@ const views = { overview: overviewView, tree: treeView, graph: graphView, findin
 const order = ["overview", "tree", "graph", "findings", "tasks"];
 const $ = (id) => document.getElementById(id);
 
-let info = null, points = [], current = null, paused = false, reading = null, again = false, looks = 0, visited = 0;
+let info = null, points = [], current = null, paused = false, reading = null, again = false, looks = 0, visited = 0, byKey = false;
 const said = new Set(); // the findings that were read out
 const lost = { stream: "connecting", read: "" }; // why there is no answer, or ""
 
@@ -44,9 +44,9 @@ function ask(title, text, yes) {
   return new Promise((done) => {
     const end = (v) => { d.onclose = null; d.close(); done(v); };
     $("ask-yes").onclick = () => end($("ask-input").value);
-    $("ask-input").onkeydown = (e) => { if (e.key === "Enter") end($("ask-input").value); };
+    $("ask-input").onkeydown = (e) => { if (e.key === "Enter") { e.preventDefault(); end($("ask-input").value); } };
     $("ask-no").onclick = () => end(null);
-    d.onclose = () => done(null);
+    d.onclose = () => { if (!d.open) done(null); }; // that of the time before may come when it is open again
   });
 }
 
@@ -84,6 +84,7 @@ async function refresh() {
       c.shown = true;
       $("view").replaceChildren(c.box);
       c.point?.();
+      if (byKey) ($("view").querySelector('[data-key][tabindex="0"]') || $("view")).focus({ preventScroll: true }); // so that the keys go on from there
     }
     document.body.dataset.ready = c.name;
     lost.read = "";
@@ -192,7 +193,12 @@ function pause() {
   $("pause").setAttribute("aria-pressed", paused);
   $("pause").textContent = paused ? "Go on" : "Pause";
   link();
-  if (!paused) { header(); refresh(); }
+  if (paused) {
+    if (current?.shown) reading?.abort(); // what is being read would change what is held
+  } else {
+    header();
+    refresh();
+  }
 }
 
 function theme(to) {
@@ -212,6 +218,8 @@ $("search").onsubmit = (e) => {
   e.preventDefault();
   location.hash = "#/tasks?" + new URLSearchParams({ name: $("query").value });
 };
+document.addEventListener("pointerdown", () => { byKey = false; }, true);
+document.addEventListener("keydown", () => { byKey = true; }, true);
 document.addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches?.("input, select, textarea") || document.querySelector("dialog[open]")) {
     if (e.key === "Escape") e.target.blur?.();

@@ -181,7 +181,7 @@ function draw(m) {
     const sub = isTask ? (n.count > 1 ? `×${number(n.count)} ` : "") + (n.state || "") : n.detail || n.kind;
     const says = [n.kind, n.name, n.count > 1 ? n.count + " times" : "", n.state, n.detail, n.circle ? "in a deadlock" : n.deadlock ? "stuck because of a deadlock" : "", n.out.length ? "waits for " + n.out.map((e) => e.to.name).join(", ") : ""].filter(Boolean).join(", ");
     svg.append(s("g.node." + n.kind + (n.state === "active" ? ".active" : "") + (n.circle ? ".dead" : n.deadlock ? ".stuck" : "") + (isTask ? ".link" : ""), {
-      transform: `translate(${n.x} ${n.y})`, tabindex: "0", role: isTask ? "link" : "img", "aria-label": says, "data-key": n.key,
+      transform: `translate(${n.x} ${n.y})`, tabindex: n === m.nodes[0] ? "0" : "-1", role: isTask ? "link" : "img", "aria-label": says, "data-key": n.key,
       onclick: isTask ? () => { location.hash = "#/task/" + n.id; } : undefined,
       onkeydown: (e) => keys(e, n, m, svg),
     }, s("title", null, says), s("rect", { width: W, height: H, rx: isTask ? 8 : 2 }), s("text", { x: 10, y: 18 }, short(title, 22)), s("text.sub", { x: 10, y: 33 }, short(sub, 26))));

@@ -4,6 +4,8 @@ import { finding } from "./findings.js";
 
 // The page of one task: what it waits on, who has that, why it does not go on, its stack, and a button to cancel it.
 
+const unordered = ["event", "cond", "barrier", "future"]; // they let all go at once
+
 export function taskView(view, id, app) {
   let gone = false, stack = null;
 
@@ -44,7 +46,7 @@ export function taskView(view, id, app) {
         h("dl.facts", null, facts([
           ["for", w.since ? since(w.since, d.taken) : "?"],
           ["task", w.task ? taskLink(w.task, w.target) : ""],
-          ["place", w.pos ? `${w.pos} of ${d.wait?.waiting ?? "?"}` : ""],
+          ["place", w.pos && !unordered.includes(d.wait?.kind) ? `${w.pos} of ${d.wait?.waiting ?? "?"}` : ""],
           ["ends by itself", w.timed ? (w.deadline ? "in " + since(d.taken, w.deadline) : "yes") : "no"],
         ])), d.wait ? resource(d.wait, names, t.id) : null) : null,
         d.holds?.length ? h("section.card", null, h("h2", null, "Holds"), d.holds.map((r) => resource(r, names, t.id))) : null) : null,
@@ -66,11 +68,11 @@ export function taskView(view, id, app) {
 
   function resource(r, names, me) {
     const who = (x) => (x.task ? [x.task === me ? h("b", null, names[x.task] || "this task") : taskLink(x.task, names[x.task])] : [x.name || "code without a task"]);
-    const users = r.kind === "queue";
+    const users = r.kind === "queue", held = ["semaphore", "mutex", "rwmutex", "limiter"].includes(r.kind);
     return h("div", null,
-      h("h3", null, `${r.kind} ${r.name || "#" + r.id}`, ` – ${number(r.in_use)}${r.capacity ? " of " + number(r.capacity) : ""} ${users ? "inside" : "in use"}${r.closed ? ", closed" : ""}`),
+      h("h3", null, `${r.kind} ${r.name || "#" + r.id}`, users || held ? ` – ${number(r.in_use)}${r.capacity ? " of " + number(r.capacity) : ""} ${users ? "inside" : "in use"}` : "", r.closed ? ", closed" : ""),
       r.holders?.length ? h("p", null, users ? "Used by " : "Held by ", r.holders.map((x, i) => [i ? ", " : "", who(x), x.mode ? ` (${x.mode})` : "", x.amount > 1 && !users ? ` ×${x.amount}` : "", x.maybe ? " perhaps" : "", x.ended ? ", which has ended" : ""])) : null,
-      r.unknown ? h("p.quiet", null, users ? "Others may use it." : "Who holds it is not known in full.") : null,
+      r.unknown && (users || held) ? h("p.quiet", null, users ? "Others may use it." : "Who holds it is not known in full.") : null,
       r.waiters?.length ? h("p", null, "In line: ", r.waiters.slice(0, 20).map((x, i) => [i ? ", " : "", who(x)]), r.waiting > 20 ? ` and ${number(r.waiting - 20)} more` : "") : null);
   }
 

@@ -15,15 +15,18 @@ function spliced(nodes) {
 
 const FIRST = 60; // rows of one level that are shown before "more"
 
+// What somebody has chosen outlives the view, so that it is there when they come back from a task.
+const open = new Map(); // key -> true or false, where somebody has said
+const wanted = new Map(); // key -> rows of this level to be shown
+let fold = true, focus = "";
+
 export function treeView(view, _, app) {
-  const open = new Map(); // id -> true or false, where somebody has said
-  const wanted = new Map(); // id -> rows of this level to be shown
-  let fold = true, focus = "", last = null;
+  let last = null;
 
   const root = h("div.tree", { role: "tree", "aria-label": "Tasks and scopes" });
   const sum = h("span.quiet");
   const empty = h("div.note", { hidden: true }, "No task runs.");
-  const foldBox = h("input", { type: "checkbox", checked: true, id: "fold", onchange: () => { fold = foldBox.checked; app.refresh(); } });
+  const foldBox = h("input", { type: "checkbox", checked: fold, id: "fold", onchange: () => { fold = foldBox.checked; app.refresh(); } });
   view.replaceChildren(
     h("div.row.filters", null, h("label", { for: "fold" }, foldBox, " fold equal subtrees"),
       h("button", { type: "button", onclick: () => all(true) }, "Open all"), h("button", { type: "button", onclick: () => all(false) }, "Close all"), sum),
