@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -144,24 +140,20 @@ func busPython(ctx context.Context, c config) ([]row, error) {
 	if !py.has(asyncio) {
 		return nil, nil
 	}
-	script := filepath.Join(filepath.Dir(py.script), "eventbus.py")
-	if err := os.WriteFile(script, eventbusFile, 0o600); err != nil {
-		return nil, err
-	}
 	var rows []row
 	for _, handlers := range []int{1, 10} {
 		for _, p := range []struct {
 			kind string
 			wait bus.Wait
 		}{{"queue", bus.NoWait}, {"gather", bus.WaitAll}} {
-			own := side{name: "bus, " + p.wait.String(), run: publishBus(bus.Config{}, p.wait, handlers, 0)}
+			own := side{name: "bus, " + p.wait.String(), maxRatio: 1, run: publishBus(bus.Config{}, p.wait, handlers, 0)}
 			var xs, ys []sample
 			for range c.children {
 				x, err := measure(ctx, own, 200_000/handlers)
 				if err != nil {
 					return nil, err
 				}
-				y, err := eventbus(ctx, py.exe, script, p.kind, handlers, 50_000/handlers)
+				y, err := py.measure(ctx, "eventbus.py", eventbusFile, p.kind, strconv.Itoa(handlers), strconv.Itoa(50_000/handlers))
 				if err != nil {
 					return nil, err
 				}
@@ -172,19 +164,4 @@ func busPython(ctx context.Context, c config) ([]row, error) {
 		}
 	}
 	return rows, nil
-}
-
-// eventbus runs eventbus.py in an interpreter of its own.
-func eventbus(ctx context.Context, exe, script, kind string, handlers, n int) (sample, error) {
-	cmd := exec.CommandContext(ctx, exe, script, kind, strconv.Itoa(handlers), strconv.Itoa(n)) //nolint:gosec // the system's own interpreter
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return sample{}, fmt.Errorf("eventbus.py %s: %w", kind, err)
-	}
-	var x cost
-	if err := json.Unmarshal(out, &x); err != nil {
-		return sample{}, err
-	}
-	return sample{wall: x.Wall, cpu: x.CPU}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 //
 // The inspector is linked into this program. Whether it is there is one variable, which tasks read and nobody writes once they run;
 // all other measurements, and the sides without an inspector here, have it off. No task runs while it is changed.
-func init() { record.On = false }
+func init() { record.On = false } //nolint:gochecknoinits // before any task, as in a program without an inspector
 
 func inspects() []benchmark {
 	return []benchmark{
@@ -150,12 +151,12 @@ func snapshots(ctx context.Context, c config) ([]row, error) {
 			}
 			defer client.Close()
 			for range c.children {
-				calm = append(calm, ms(longest(ctx, g, func() { time.Sleep(100 * time.Millisecond) }))) //nolint:forbidigo // the time without a look
+				calm = append(calm, ms(longest(g, func() { time.Sleep(100 * time.Millisecond) }))) //nolint:forbidigo // the time without a look
 				var before, after runtime.MemStats
 				runtime.GC()
 				runtime.ReadMemStats(&before)
 				var s *inspect.Snapshot
-				pause = append(pause, ms(longest(ctx, g, func() {
+				pause = append(pause, ms(longest(g, func() {
 					begin := time.Now()
 					s = inspect.Take()
 					took = append(took, ms(time.Since(begin)))
@@ -185,7 +186,7 @@ func snapshots(ctx context.Context, c config) ([]row, error) {
 		return r
 	}
 	hold := figure("the longest that a task waited to start another", "ms", pause, 5)
-	hold.Note = fmt.Sprintf("%s ms without a look", digits(median(calm)))
+	hold.Note = digits(median(calm)) + " ms without a look"
 	return []row{
 		figure("a snapshot", "ms", took, 150),
 		figure("memory for it, garbage included", "MiB", memory, 100),
@@ -198,18 +199,21 @@ func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 
 func thousands(n int) string {
 	if n < 1000 {
-		return fmt.Sprint(n)
+		return strconv.Itoa(n)
 	}
 	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
 }
 
 // longest starts tasks without a pause while f runs, and returns the longest time that one start took.
-func longest(ctx context.Context, g *braid.Group, f func()) (worst time.Duration) {
+func longest(g *braid.Group, f func()) (worst time.Duration) {
 	var over atomic.Bool
-	done := make(chan struct{})
+	begun, done := make(chan struct{}), make(chan struct{})
 	g.Go(func(ctx context.Context) error {
 		defer close(done)
-		for !over.Load() && ctx.Err() == nil {
+		for n := 0; !over.Load() && ctx.Err() == nil; n++ {
+			if n == 1 {
+				close(begun)
+			}
 			begin := time.Now()
 			h := g.Go(func(context.Context) error { return nil })
 			worst = max(worst, time.Since(begin))
@@ -219,6 +223,7 @@ func longest(ctx context.Context, g *braid.Group, f func()) (worst time.Duration
 		}
 		return nil
 	})
+	<-begun
 	f()
 	over.Store(true)
 	<-done

@@ -41,7 +41,7 @@ func instant(title string, work func(ctx context.Context, n int) error) func(con
 			{name: "braid, in a ctx that can end", run: inTask, maxNS: 10, maxAllocs: none},
 			{name: "braid, below WithCancel", run: inChild},
 		} {
-			more, err := duel{title: title, unit: "a call", sides: []side{s}}.run(ctx, c)
+			more, err := duel{title: title, unit: perCall, sides: []side{s}}.run(ctx, c)
 			if err != nil {
 				return nil, err
 			}

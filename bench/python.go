@@ -74,6 +74,25 @@ func findPython(ctx context.Context) (*python, func(), error) {
 	return none, func() {}, nil
 }
 
+// measure runs a program of ours in an interpreter of its own, which prints what one operation took.
+func (p *python) measure(ctx context.Context, name string, program []byte, args ...string) (sample, error) {
+	script := filepath.Join(filepath.Dir(p.script), name)
+	if err := os.WriteFile(script, program, 0o600); err != nil {
+		return sample{}, err
+	}
+	cmd := exec.CommandContext(ctx, p.exe, append([]string{script}, args...)...) //nolint:gosec // the system's own interpreter
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return sample{}, fmt.Errorf("%s: %w", name, err)
+	}
+	var x cost
+	if err := json.Unmarshal(out, &x); err != nil {
+		return sample{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return sample{wall: x.Wall, cpu: x.CPU}, nil
+}
+
 // probePython prints the version and the libraries. TaskGroup came with 3.11.
 const probePython = `
 import asyncio, importlib.util, platform

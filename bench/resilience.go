@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -25,7 +26,7 @@ func resiliences() []benchmark {
 	return []benchmark{
 		{"resilience/breaker/gobreaker", duel{
 			title: "breaker, closed, a success",
-			unit:  "a call",
+			unit:  perCall,
 			sides: []side{
 				{name: "gobreaker", run: callGobreaker},
 				{name: "resilience", maxRatio: 0.5, maxNS: 70, maxAllocs: none, run: callBreaker(resilience.BreakerConfig{})},
@@ -34,15 +35,16 @@ func resiliences() []benchmark {
 		}.run},
 		{"resilience/breaker/failsafe", duel{
 			title: "breaker, closed, a success",
-			unit:  "a call",
+			unit:  perCall,
 			sides: []side{
 				{name: "failsafe-go", run: func(ctx context.Context, n int) error { return callFailsafe(ctx, n, failsafeBreaker()) }},
 				{name: "resilience", maxRatio: 0.15, maxNS: 70, maxAllocs: none, run: callBreaker(resilience.BreakerConfig{})},
 			},
 		}.run},
+		{"resilience/breaker/python", breakerPython},
 		{"resilience/five", duel{
 			title: "fallback, timeout, retry, bulkhead, breaker; a success",
-			unit:  "a call",
+			unit:  perCall,
 			sides: []side{
 				{name: "failsafe-go", run: func(ctx context.Context, n int) error {
 					return callFailsafe(ctx, n,
@@ -118,4 +120,34 @@ func callFive(ctx context.Context, n int) error {
 		}
 		return nil
 	})
+}
+
+//go:embed python/breaker.py
+var breakerFile []byte
+
+// breakerPython measures a breaker beside one that is written for asyncio.
+func breakerPython(ctx context.Context, c config) ([]row, error) {
+	py, clean, err := findPython(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer clean()
+	if !py.has(asyncio) {
+		return nil, nil
+	}
+	own := side{name: "resilience", maxRatio: 0.1, run: callBreaker(resilience.BreakerConfig{})}
+	var xs, ys []sample
+	for range c.children {
+		x, err := measure(ctx, own, 1_000_000)
+		if err != nil {
+			return nil, err
+		}
+		y, err := py.measure(ctx, "breaker.py", breakerFile, "50000")
+		if err != nil {
+			return nil, err
+		}
+		xs, ys = append(xs, x), append(ys, y)
+	}
+	d := duel{title: "breaker beside asyncio, closed, a success", unit: perCall}
+	return []row{d.row(own, xs, side{name: "asyncio, Python " + py.version}, ys)}, nil
 }
