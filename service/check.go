@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -79,7 +78,7 @@ func (r *run) watch(ctx context.Context, l *life, what string, c *check) error {
 			r.log.WarnContext(ctx, "not "+what, "component", l.of.Name, "err", err)
 		case passed && err == nil && before != nil:
 			r.log.InfoContext(ctx, what+" again", "component", l.of.Name)
-		case !passed && what == "ready" && errors.Is(err, braid.ErrTimeout):
+		case !passed && what == "ready" && braid.Time(ctx).Sub(now) >= r.cfg.CheckTimeout:
 			wait = 0 // it has waited by itself
 		case !passed && what == "ready":
 			wait = min(pause, wait)

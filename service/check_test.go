@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -238,6 +239,20 @@ var periodicCases = []testCase{
 			must(t, restarted(t, ctx, newService(service.Config{}, service.Periodic(c)), time.Second))
 			equal(t, "log", log.all(), "")
 		}
+	}},
+	{"it logs to, and draws from, what the service does, unless it has its own", func(t *testing.T, ctx context.Context) {
+		log := &diary{}
+		var begun []time.Duration
+		start := braid.Time(ctx)
+		s := newService(service.Config{Log: slogTo(log), Rand: most}, service.Periodic(service.PeriodicConfig{
+			Name: "cleanup", Every: 10 * time.Second, Jitter: 0.5, KeepGoing: true, Do: func(ctx context.Context) error {
+				begun = append(begun, braid.Time(ctx).Sub(start))
+				return errDown
+			},
+		}))
+		must(t, restarted(t, ctx, s, 26*time.Second))
+		equal(t, "lines", log.count("a run failed cleanup"), 2)
+		equal(t, "times", fmt.Sprint(begun), "[15s 25s]")
 	}},
 }
 

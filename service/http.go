@@ -55,7 +55,7 @@ type HTTPConfig struct {
 	// OnListen, if not nil, hears of the address when the server listens, before it serves.
 	OnListen func(net.Addr)
 
-	// Log hears of what net/http says, of panics and of the stop; nil means slog.Default().
+	// Log hears of what net/http says, of panics and of the stop; nil means that of the service.
 	Log *slog.Logger
 }
 
@@ -112,9 +112,6 @@ func HTTP(c HTTPConfig) Component {
 	if c.Name == "" {
 		c.Name = "http"
 	}
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
 	h := &httpServer{cfg: c, given: c.Listener}
 	h.serving.SetName(c.Name + " serves")
 	return Component{Name: c.Name, Start: h.listen, Run: h.run, Stop: h.close, Ready: h.serving.Wait}
@@ -140,9 +137,17 @@ func (h *httpServer) listen(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	told := false
+	defer func() {
+		if !told { // a panic, so that the start has failed, and close will not be called
+			_ = h.listener.Close()
+		}
+	}()
+	logOf(ctx, h.cfg.Log).InfoContext(ctx, "listening", "component", h.cfg.Name, "addr", h.listener.Addr())
 	if h.cfg.OnListen != nil {
 		h.cfg.OnListen(h.listener.Addr())
 	}
+	told = true
 	return nil
 }
 
@@ -160,18 +165,23 @@ func (h *httpServer) close(context.Context) error {
 // when the last has been answered; the outer one answers meanwhile those who ask for more.
 func (h *httpServer) run(ctx context.Context) error {
 	l := lifeOf(ctx)
+	logger := logOf(ctx, h.cfg.Log)
 	lim := braid.NewLimiter(h.cfg.Name, 2) // to serve and to shut down
 	var failed error
 	err := braid.Run(context.WithoutCancel(ctx), func(serving context.Context, always *braid.Group) error {
 		var stopping braid.Event
 		stopping.SetName(h.cfg.Name + " stops")
 		srv := &http.Server{ReadHeaderTimeout: DefaultReadHeaderTimeout, IdleTimeout: DefaultIdleTimeout}
+		var impatient *braid.Handle
 		forget := func() {}
 		err := braid.Run(serving, func(_ context.Context, work *braid.Group) error {
-			forget = l.onKill(work) // which goes on when this function has returned
-			srv.Handler = h.handler(HTTPScope{Work: work, Always: always, Stopping: &stopping})
+			forget = l.onKill(hook{ // which goes on when this function has returned
+				kill: func() { work.Cancel(ErrStopTimeout) },
+				cut:  func() { _ = srv.Close() }, // for who reads from a client, or writes to it
+			})
+			srv.Handler = h.handler(HTTPScope{Work: work, Always: always, Stopping: &stopping}, logger)
 			srv.BaseContext = func(net.Listener) context.Context { return serving }
-			srv.ErrorLog = log.New(logWriter{serving, h.cfg.Log}, "", 0)
+			srv.ErrorLog = log.New(logWriter{serving, logger}, "", 0)
 			if h.cfg.Configure != nil {
 				h.cfg.Configure(srv)
 			}
@@ -186,12 +196,29 @@ func (h *httpServer) run(ctx context.Context) error {
 				return nil
 			}, braid.Name(accepting))
 			h.serving.Set()
-			_ = accept.Wait(ctx) // until it fails, or the component is to stop
+			if accept.Wait(ctx) == nil { // it has failed, and nobody has told the component to stop
+				h.serving.Clear()
+				logger.ErrorContext(ctx, "no longer accepting", "component", h.cfg.Name, "err", failed)
+				impatient = always.Go(func(ctx context.Context) error {
+					if err := braid.Sleep(ctx, l.patience()); err != nil {
+						return err
+					}
+					work.Cancel(failed)
+					if err := braid.Sleep(ctx, l.lastMoment()/4); err != nil {
+						return err
+					}
+					_ = srv.Close() // for who reads from a client, or writes to it, and does not see a cancel
+					return nil
+				}, braid.Name("impatient"))
+			}
 			stopping.Set()
-			h.cfg.Log.InfoContext(ctx, "draining", "requests", work.Statistics().Running)
+			logger.InfoContext(ctx, "draining", "component", h.cfg.Name, "requests", work.Statistics().Running)
 			return nil
 		})
 		forget()
+		if impatient != nil {
+			impatient.Cancel(nil)
+		}
 		return errors.Join(err, blocking(serving, lim, func(context.Context) error { return shut(serving, srv, l) }))
 	})
 	return errors.Join(err, failed)
@@ -222,7 +249,7 @@ func shut(ctx context.Context, srv *http.Server, l *lived) error {
 	limit := leaving
 	left, killed := l.left(ctx)
 	if l != nil && killed {
-		left = l.run.cfg.LastMoment / 2
+		left = l.lastMoment() / 2
 	}
 	limit = min(limit, left/2)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
@@ -234,11 +261,11 @@ func shut(ctx context.Context, srv *http.Server, l *lived) error {
 }
 
 // handler returns the handler of a server that serves in s.
-func (h *httpServer) handler(s HTTPScope) http.Handler {
+func (h *httpServer) handler(s HTTPScope, logger *slog.Logger) http.Handler {
 	if h.cfg.Routes != nil {
 		return h.cfg.Routes(s)
 	}
-	tasks := &requestTasks{next: h.cfg.Handler, scope: s, portal: braid.NewPortal(s.Work), log: h.cfg.Log}
+	tasks := &requestTasks{next: h.cfg.Handler, scope: s, portal: braid.NewPortal(s.Work), log: logger}
 	tasks.mux, _ = h.cfg.Handler.(interface {
 		Handler(r *http.Request) (http.Handler, string)
 	})

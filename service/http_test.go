@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -241,6 +242,99 @@ func TestHTTPListenerFails(t *testing.T) {
 		}
 		wantErr(t, failureOf(t, end(), "http", service.InRun), net.ErrClosed)
 	})
+}
+
+// A listener that fails under a request without an end: the service is not ready, and the request has the time of a stop.
+func TestHTTPListenerFailsUnderAStream(t *testing.T) {
+	web(t, service.HTTPConfig{Handler: routes()}, nil, func(t *testing.T, s *service.Service, m *memory, end func() error) {
+		c := m.dial(t).get("/long")
+		synctest.Wait()
+		must(t, s.Ready())
+		must(t, m.Close())
+		begin := time.Now()
+		time.Sleep(service.DefaultCheckEvery + service.DefaultCheckTimeout + time.Millisecond)
+		if s.Ready() == nil {
+			t.Error("it is ready, and accepts nothing")
+		}
+		status, body := c.answer()
+		equal(t, "status", status, 503)
+		contains(t, body, net.ErrClosed.Error())
+		wantErr(t, failureOf(t, end(), "http", service.InRun), net.ErrClosed)
+		equal(t, "time", time.Since(begin).Round(time.Second), 10*time.Second)
+	})
+}
+
+// Who reads a body that does not come does not see the end of the ctx, and is cut off.
+func TestHTTPHalfABody(t *testing.T) {
+	for name, stop := range map[string]func(s *service.Service, m *memory){
+		"stop": func(s *service.Service, _ *memory) { s.Stop(nil) }, "abort": func(s *service.Service, _ *memory) { s.Abort(nil) },
+		"listener": func(_ *service.Service, m *memory) { _ = m.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &diary{}
+			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if _, err := io.ReadAll(r.Body); err == nil {
+					t.Error("no error")
+				}
+				d.add("cut")
+			})
+			web(t, service.HTTPConfig{Handler: handler}, nil, func(t *testing.T, s *service.Service, m *memory, end func() error) {
+				_, err := io.WriteString(m.dial(t), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+				must(t, err)
+				synctest.Wait()
+				stop(s, m)
+				if end() == nil {
+					t.Error("no error")
+				}
+				equal(t, "what has happened", d.all(), "cut")
+				equal(t, "state", stateOf(s, "http"), service.Stopped)
+			})
+		})
+	}
+}
+
+// A handler that calls runtime.Goexit has not succeeded.
+func TestHTTPGoexit(t *testing.T) {
+	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { runtime.Goexit() })
+	web(t, service.HTTPConfig{Handler: handler}, nil, func(t *testing.T, s *service.Service, m *memory, end func() error) {
+		status, _ := m.dial(t).get("/").answer()
+		equal(t, "status", status, 0)
+		s.Stop(nil)
+		must(t, end())
+	})
+}
+
+// A server without a Log has that of its service.
+func TestHTTPLogsToTheService(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	synctest.Test(t, func(t *testing.T) {
+		log := &diary{}
+		m := newMemory()
+		s := newService(service.Config{Log: slogTo(log)}, service.HTTP(service.HTTPConfig{Listener: m, Handler: routes()}))
+		result := make(chan error, 1)
+		go func() { result <- s.Run(t.Context()) }()
+		synctest.Wait()
+		m.dial(t).get("/panic").answer()
+		s.Stop(nil)
+		must(t, <-result)
+		contains(t, log.all(), "listening http", "panic in a handler with a stack", "draining http")
+	})
+}
+
+// A start that fails leaves no listener behind.
+func TestHTTPOnListenPanics(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	for name, how := range map[string]func(context.Context) error{"panic": explode, "goexit": goexit} {
+		var addr string
+		s := newService(service.Config{}, service.HTTP(service.HTTPConfig{
+			Addr: "127.0.0.1:0", Handler: routes(), OnListen: func(a net.Addr) { addr = a.String(); _ = how(t.Context()) },
+		}))
+		failureOf(t, s.Run(t.Context()), "http", service.InStart)
+		if c, err := net.Dial("tcp", addr); err == nil {
+			_ = c.Close()
+			t.Errorf("%s: somebody still listens", name)
+		}
+	}
 }
 
 func TestHTTPListens(t *testing.T) {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -34,8 +35,8 @@ type life struct {
 	up      time.Time // since when it has been ready
 	stopBy  time.Time // when its time to stop is over; zero until it is to stop
 	killed  bool
-	told    bool           // how its Run or its start has failed has been reported
-	inner   []*braid.Group // what must be cancelled beside its tasks: shields, and scopes that do not end with them
+	told    bool    // how its Run or its start has failed has been reported
+	hooks   []*hook // what a kill must do beside cancelling its tasks
 
 	ready, alive check
 }
@@ -48,6 +49,12 @@ type call struct {
 	err    error
 }
 
+// hook is what a kill does for a scope that does not end with its component's tasks: a shield, or one with requests.
+type hook struct {
+	kill func() // at once
+	cut  func() // after a part of the last moment, for what cannot see a cancel; may be nil
+}
+
 // lifeKey is the key of the life in the ctx of a component's functions.
 type lifeKey struct{}
 
@@ -55,6 +62,17 @@ type lifeKey struct{}
 func lifeOf(ctx context.Context) *lived {
 	l, _ := ctx.Value(lifeKey{}).(*lived)
 	return l
+}
+
+// logOf returns given, or instead of nil the log of the service that ctx belongs to.
+func logOf(ctx context.Context, given *slog.Logger) *slog.Logger {
+	if given != nil {
+		return given
+	}
+	if l := lifeOf(ctx); l != nil {
+		return l.run.log
+	}
+	return slog.Default()
 }
 
 // lived is a life and the Run that it is in.
@@ -77,7 +95,7 @@ func (r *run) call(l *life, name string, fn func(context.Context) error) *call {
 func (r *run) release(l *life) *call {
 	return r.spawn(l, l.of.Name+"/stop", func(ctx context.Context, me *lived) error {
 		return braid.Run(context.WithValue(context.WithoutCancel(ctx), lifeKey{}, me), func(ctx context.Context, g *braid.Group) error {
-			defer me.onKill(g)()
+			defer me.onKill(hook{kill: func() { g.Cancel(ErrStopTimeout) }})()
 			return l.of.Stop(ctx)
 		}, braid.OnPanic(braid.AsError))
 	})
@@ -119,37 +137,50 @@ func (r *run) cancel(l *life, cause error) {
 func (r *run) kill(l *life) {
 	r.mu.Lock()
 	l.killed = true
-	inner := slices.Clone(l.inner)
+	hooks := slices.Clone(l.hooks)
 	r.mu.Unlock()
 	r.cancel(l, ErrStopTimeout)
-	for _, g := range inner {
-		g.Cancel(ErrStopTimeout)
+	for _, h := range hooks {
+		h.kill()
 	}
 }
 
-// onKill makes a kill of l cancel g too, until forget is called. l may be nil.
-func (l *lived) onKill(g *braid.Group) (forget func()) {
+// cut ends what a kill of l could not.
+func (r *run) cut(l *life) {
+	r.mu.Lock()
+	hooks := slices.Clone(l.hooks)
+	r.mu.Unlock()
+	for _, h := range hooks {
+		if h.cut != nil {
+			h.cut()
+		}
+	}
+}
+
+// onKill makes a kill of l call those of h too, until forget is called; they must not block. l may be nil.
+func (l *lived) onKill(h hook) (forget func()) {
 	if l == nil {
 		return func() {}
 	}
 	mu := &l.run.mu
 	mu.Lock()
 	killed := l.killed
-	l.inner = append(l.inner, g)
+	l.hooks = append(l.hooks, &h)
 	mu.Unlock()
 	if killed {
-		g.Cancel(ErrStopTimeout)
+		h.kill()
 	}
 	return func() {
 		mu.Lock()
 		defer mu.Unlock()
-		if i := slices.Index(l.inner, g); i >= 0 {
-			l.inner = slices.Delete(l.inner, i, i+1)
-		}
+		l.hooks = slices.DeleteFunc(l.hooks, func(o *hook) bool { return o == &h })
 	}
 }
 
-// left returns the time that the life has to stop from now on, what it has if it is not to stop yet, and whether it has been killed.
+// ages is longer than anything takes.
+const ages = 100 * 365 * 24 * time.Hour
+
+// left returns the time that the life has to stop from now on, ages if it is not to stop yet, and whether it has been killed.
 func (l *lived) left(ctx context.Context) (left time.Duration, killed bool) {
 	if l == nil {
 		return DefaultStopTimeout, false
@@ -158,9 +189,25 @@ func (l *lived) left(ctx context.Context) (left time.Duration, killed bool) {
 	l.run.mu.Lock()
 	defer l.run.mu.Unlock()
 	if l.stopBy.IsZero() {
-		return l.of.StopTimeout, l.killed
+		return ages, l.killed
 	}
 	return max(l.stopBy.Sub(now), 0), l.killed
+}
+
+// patience returns the component's time to stop.
+func (l *lived) patience() time.Duration {
+	if l == nil {
+		return DefaultStopTimeout
+	}
+	return l.of.StopTimeout
+}
+
+// lastMoment returns what the life has to end after its time.
+func (l *lived) lastMoment() time.Duration {
+	if l == nil {
+		return DefaultLastMoment
+	}
+	return l.run.lastMoment()
 }
 
 // over reports whether all calls of l have ended. Service.mu is held.

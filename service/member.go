@@ -136,6 +136,7 @@ func (r *run) stopOne(m *member, cause error) (errs []error, ended bool) {
 	errs, ended = r.end(m, l, begin, by)
 
 	_, release := r.ends(l)
+	var failed []error
 	r.mu.Lock()
 	for _, c := range l.calls {
 		starting := c.name == m.Name+"/start"
@@ -145,11 +146,15 @@ func (r *run) stopOne(m *member, cause error) (errs []error, ended bool) {
 				phase = InStart
 			}
 			m.err = &ComponentError{Component: m.Name, Phase: phase, Err: err}
-			errs = append(errs, m.err)
+			failed = append(failed, m.err)
 		}
 	}
 	aborted := r.aborted != nil
 	r.mu.Unlock()
+	for _, err := range failed {
+		r.log.ErrorContext(r.inner, "failed while stopping", "component", m.Name, "err", err)
+	}
+	errs = append(errs, failed...)
 	if aborted { // which has its own way to end what is left
 		return errs, false
 	}
@@ -227,6 +232,10 @@ func (r *run) end(m *member, l *life, begin, by time.Time) (stuck []error, ended
 	stuck = []error{r.note(m, &ComponentError{Component: m.Name, Phase: InStop, Err: e})}
 	r.log.ErrorContext(r.inner, "not stopped in time", "component", m.Name, "after", e.Grace, "runs", texts(e.Tasks))
 	r.kill(l)
+	if r.await(by.Add(r.cfg.LastMoment/4), nil, l.over) {
+		return stuck, true
+	}
+	r.cut(l)
 	return stuck, r.await(by.Add(r.cfg.LastMoment), nil, l.over)
 }
 

@@ -37,10 +37,10 @@ type PeriodicConfig struct {
 	// Without it the failure is that of the component; see Component.Restart.
 	KeepGoing bool
 
-	// Log is for KeepGoing; nil means slog.Default().
+	// Log is for KeepGoing; nil means that of the service.
 	Log *slog.Logger
 
-	// Rand draws from [0, 1). nil means that of math/rand/v2.
+	// Rand draws from [0, 1). nil means that of the service.
 	Rand func() float64
 }
 
@@ -66,16 +66,17 @@ func Periodic(c PeriodicConfig) Component {
 	if wrong := c.check(); wrong != "" {
 		panic("service: " + wrong)
 	}
-	if c.Rand == nil {
-		c.Rand = rand.Float64
-	}
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
 	return Component{Name: c.Name, Run: c.run}
 }
 
 func (c *PeriodicConfig) run(ctx context.Context) error {
+	draw := c.Rand
+	if draw == nil {
+		draw = rand.Float64
+		if l := lifeOf(ctx); l != nil {
+			draw = l.run.cfg.Rand
+		}
+	}
 	begin := braid.Time(ctx)
 	next := begin.Add(c.Every)
 	if c.AtOnce {
@@ -85,7 +86,7 @@ func (c *PeriodicConfig) run(ctx context.Context) error {
 		next = c.following(ctx, begin, begin)
 	}
 	for {
-		late := time.Duration(min(max(c.Rand(), 0), 1) * c.Jitter * float64(c.Every))
+		late := time.Duration(min(max(draw(), 0), 1) * c.Jitter * float64(c.Every))
 		if err := braid.Sleep(ctx, next.Add(late).Sub(braid.Time(ctx))); err != nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func (c *PeriodicConfig) once(ctx context.Context) error {
 		if stack := stackOf(err); stack != "" {
 			attrs = append(attrs, "stack", stack)
 		}
-		c.Log.ErrorContext(ctx, "a run failed", attrs...)
+		logOf(ctx, c.Log).ErrorContext(ctx, "a run failed", attrs...)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -54,6 +54,9 @@ func (r *run) restart(m *member, err error) {
 	for _, a := range slices.Backward(with) {
 		errs, ended := r.stopOne(a, errRestarting)
 		if !ended { // a second one beside it would be worse than none
+			if err != nil && !r.isAborted() {
+				r.errs = append(r.errs, err)
+			}
 			r.errs = append(r.errs, errs...)
 			r.left = true
 			r.mu.Lock()

@@ -283,6 +283,32 @@ var restartCases = []testCase{
 		must(t, restarted(t, ctx, newService(service.Config{Log: slog.New(&lines{d: log})}, part), 10*time.Second))
 		equal(t, "lines", log.count("failed to stop b"), 1)
 	}},
+	{"a failure of one that is stopped for the restart of another is logged", func(t *testing.T, ctx context.Context) {
+		d, log := &diary{}, &diary{}
+		first := true
+		a := service.Component{Name: "a", Run: func(ctx context.Context) error {
+			err := untilDone(ctx)
+			if first {
+				first, err = false, errDown
+			}
+			return err
+		}}
+		must(t, restarted(t, ctx, newService(service.Config{Log: slogTo(log), Strategy: service.OneForAll}, a, d.crashing("b", 1, time.Second, fail)), 10*time.Second))
+		equal(t, "lines", log.count("failed while stopping a"), 1)
+	}},
+	{"if what has to stop for a restart does not, the failure that the restart was for comes first in the error", func(t *testing.T, ctx context.Context) {
+		var leave braid.Event
+		d := &diary{}
+		s := newService(service.Config{Strategy: service.OneForAll}, service.Component{Name: "mule", StopTimeout: time.Second, Run: never(&leave)},
+			d.crashing("b", 1, time.Second, fail))
+		err := s.Run(ctx)
+		equal(t, "errors", len(listOf(err)), 2)
+		wantErr(t, listOf(err)[0], errDown)
+		failureOf(t, err, "b", service.InRun)
+		failureOf(t, err, "mule", service.InStop)
+		leave.Set()
+		must(t, braid.Sleep(ctx, time.Second))
+	}},
 }
 
 func ok(context.Context) error { return nil }
@@ -351,5 +377,57 @@ var treeCases = []testCase{
 			outer.Stop(nil)
 			must(t, u.end(t, ctx))
 		})
+	}},
+	{"an abort of the outer service is one of the inner one, and leaves time for it", func(t *testing.T, ctx context.Context) {
+		d := &diary{}
+		part := d.part("x")
+		part.Run = func(ctx context.Context) error {
+			return service.Shield(ctx, func(ctx context.Context) error {
+				err := untilDone(ctx)
+				d.add("shield over")
+				return errors.Join(err, braid.Sleep(context.WithoutCancel(ctx), 100*time.Millisecond))
+			})
+		}
+		part.Stop = func(ctx context.Context) error {
+			defer d.add("-x")
+			return braid.Sleep(ctx, 100*time.Millisecond)
+		}
+		inmost := newService(service.Config{Name: "inmost"}, service.Component{Name: "y", Run: untilDone, Stop: d.note("-y")})
+		inner := newService(service.Config{Name: "inner"}, part, inmost.Component())
+		outer := newService(service.Config{Name: "outer"}, d.part("a"), inner.Component())
+		with(t, ctx, func(ctx context.Context, g *braid.Group) {
+			u := begin(g, outer)
+			must(t, braid.Sleep(ctx, time.Second))
+			outer.Abort(nil)
+			equal(t, "it took longer than the last moment", took(ctx, func() { wantErr(t, u.end(t, ctx), service.ErrAborted) }) > service.DefaultLastMoment, false)
+		})
+		equal(t, "releases", d.count("-x")+d.count("-y")+d.count("-a"), 3)
+		equal(t, "shields", d.count("shield over"), 1)
+		equal(t, "state", stateOf(outer, "inner"), service.Stopped)
+	}},
+	{"the end of its time is an abort of the inner service", func(t *testing.T, ctx context.Context) {
+		d := &diary{}
+		inner := newService(service.Config{Name: "inner"}, service.Component{Name: "x", Stop: d.note("-x"), Run: func(ctx context.Context) error {
+			return service.Shield(ctx, untilDone)
+		}})
+		part := inner.Component()
+		part.StopTimeout = 3 * time.Second
+		outer := newService(service.Config{Name: "outer"}, part)
+		with(t, ctx, func(ctx context.Context, g *braid.Group) {
+			u := begin(g, outer)
+			must(t, braid.Sleep(ctx, time.Second))
+			outer.Stop(nil)
+			var err error
+			equal(t, "time", took(ctx, func() { err = u.end(t, ctx) }), 3*time.Second)
+			contains(t, failureOf(t, err, "inner", service.InStop).Error(), "outer/inner/x (4s old")
+			wantErr(t, failureOf(t, err, "inner", service.InRun), service.ErrAborted)
+		})
+		equal(t, "what has happened", d.all(), "-x")
+		equal(t, "state", stateOf(outer, "inner"), service.Stopped)
+	}},
+	{"what is added after Component was called would have no time", func(t *testing.T, ctx context.Context) {
+		inner := newService(service.Config{Name: "inner"})
+		_ = inner.Component()
+		wantPanic(t, "Add after Component", func() { inner.Add(service.Component{Name: "x", Run: untilDone}) })
 	}},
 }

@@ -39,8 +39,10 @@ type run struct {
 	stopping error     // why the service stops
 	since    time.Time // when that began
 	aborted  error
-	idle     bool // all of the work is done
-	failed   bool // what it stops for is in errs
+	within   time.Duration // what everything has to end, if aborted
+	over     bool          // Run has returned
+	idle     bool          // all of the work is done
+	failed   bool          // what it stops for is in errs
 }
 
 func newRun(s *Service) *run {
@@ -62,22 +64,36 @@ func (r *run) live(ctx, inner context.Context, g *braid.Group) {
 	r.mu.Lock()
 	r.clock, r.group = inner, g
 	r.mu.Unlock()
+	stopped := false
+	var broken error // a panic in stopAll, which is kept until all is released
+	defer func() {
+		if !stopped { // aborted; or a panic in what is not a component: the log, for example
+			r.abortWithin(nil, r.cfg.LastMoment)
+		}
+		if r.isAborted() {
+			r.ctx, r.inner = inner, inner
+			r.abort()
+		}
+		if r.left {
+			g.Cancel(ErrStopTimeout)
+		}
+		if p, ok := errors.AsType[*braid.PanicError](broken); ok {
+			panic(p)
+		}
+	}()
 	if r.start() {
 		r.supervise()
 	}
 	if !r.isAborted() {
 		_ = g.Go(func(ctx context.Context) error {
-			r.ctx, r.inner = ctx, ctx
-			r.stopAll()
+			broken = braid.Run(ctx, func(ctx context.Context, _ *braid.Group) error {
+				r.ctx, r.inner = ctx, ctx
+				r.stopAll()
+				stopped = true
+				return nil
+			}, braid.OnPanic(braid.AsError))
 			return nil
 		}, braid.Name(stopping)).Wait(inner)
-	}
-	if r.isAborted() {
-		r.ctx, r.inner = inner, inner
-		r.abort()
-	}
-	if r.left {
-		g.Cancel(ErrStopTimeout)
 	}
 }
 
@@ -93,10 +109,19 @@ func (r *run) abort() {
 			r.kill(m.life)
 		}
 	}
-	half := r.cfg.LastMoment / 2
-	r.await(braid.Time(r.inner).Add(half), nil, func() bool {
+	half := r.lastMoment() / 2
+	over := func() bool {
 		return !slices.ContainsFunc(r.members, func(m *member) bool { return m.life != nil && !m.life.over() })
-	})
+	}
+	begin := braid.Time(r.inner)
+	if !r.await(begin.Add(half/2), nil, over) {
+		for _, m := range r.members {
+			if m.life != nil {
+				r.cut(m.life)
+			}
+		}
+		r.await(begin.Add(half), nil, over)
+	}
 	by := braid.Time(r.inner).Add(half)
 	for i, m := range slices.Backward(r.members) {
 		l := m.life
@@ -143,6 +168,28 @@ func (r *run) stop(cause error) {
 	}
 	r.mu.Unlock()
 	r.changed.Set()
+}
+
+// abortWithin tells the manager to abort, and what everything has to end then.
+func (r *run) abortWithin(cause error, within time.Duration) {
+	r.mu.Lock()
+	if r.over || r.aborted != nil {
+		r.mu.Unlock()
+		return
+	}
+	r.within, r.aborted = max(within, 1), ErrAborted
+	if cause != nil {
+		r.aborted = &abortError{cause}
+	}
+	r.mu.Unlock()
+	r.changed.Set()
+}
+
+// lastMoment returns what everything has to end after an abort, or what a component has after its time.
+func (r *run) lastMoment() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return or(r.within, r.cfg.LastMoment)
 }
 
 // fail makes the service stop because of err.

@@ -23,6 +23,7 @@ type Service struct {
 	running bool        // Run has not returned
 	last    *run        // that of the Run that began last; nil before
 	stopped error       // the cause given to Stop; nil before
+	nested  bool        // Component has been called
 }
 
 // New returns a service without components. It panics if cfg has numbers that make no sense.
@@ -37,12 +38,15 @@ func New(cfg Config) *Service {
 // Add appends components: each is started when those before it are ready, and stopped before they are.
 // So a component comes after those that it needs.
 //
-// Add panics if a component makes no sense or has the name of another one, and after Run has begun.
+// Add panics if a component makes no sense or has the name of another one, and after Run has begun or Component has been called.
 func (s *Service) Add(components ...Component) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.last != nil {
+	switch {
+	case s.last != nil:
 		panic("service: Add after Run has begun: add all components before")
+	case s.nested:
+		panic("service: Add after Component, which has told how long the service's components may take: add all of them before")
 	}
 	for _, c := range components {
 		if wrong := c.check(); wrong != "" {
@@ -91,6 +95,9 @@ func (s *Service) run(ctx context.Context, name string) error {
 	}
 	defer s.end(r)
 	defer s.listen()()
+	if l := lifeOf(ctx); l != nil { // that of a component of another service
+		defer l.onKill(hook{kill: func() { r.abortWithin(ErrStopTimeout, min(s.cfg.LastMoment, l.run.lastMoment()/3)) }})()
+	}
 
 	if name == "" && braid.Current(ctx) == nil {
 		name = "service" // or the path would begin with the name of a function
@@ -125,7 +132,7 @@ func (s *Service) begin() *run {
 func (s *Service) end(r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running = false
+	s.running, r.over = false, true
 	r.state = Stopped
 }
 
@@ -153,16 +160,10 @@ func (s *Service) Stop(cause error) {
 func (s *Service) Abort(cause error) {
 	s.mu.Lock()
 	r := s.last
-	if r == nil || !s.running || r.aborted != nil {
-		s.mu.Unlock()
-		return
-	}
-	r.aborted = ErrAborted
-	if cause != nil {
-		r.aborted = &abortError{cause}
-	}
 	s.mu.Unlock()
-	r.changed.Set()
+	if r != nil {
+		r.abortWithin(cause, s.cfg.LastMoment)
+	}
 }
 
 // Main is Run for the main function of a program: SIGINT and SIGTERM stop the service in order, unless Config.Signals says otherwise, and a second one
@@ -196,19 +197,16 @@ func (s *Service) Main(ctx context.Context) (status int) {
 func (s *Service) Component() Component {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	limit := s.cfg.StopWithin
-	if limit == 0 {
-		limit = s.cfg.Drain
-		for _, p := range s.parts {
-			limit += p.StopTimeout
-		}
-	}
-	for range s.parts {
-		limit += 2 * s.cfg.LastMoment
-	}
-	start := s.cfg.StartTimeout
+	s.nested = true
+	start, limit := s.cfg.StartTimeout, s.cfg.Drain
 	for _, p := range s.parts {
-		start = max(start, 0) + p.StartTimeout
+		start, limit = plus(start, p.StartTimeout), plus(limit, p.StopTimeout)
+	}
+	if s.cfg.StopWithin > 0 {
+		limit = s.cfg.StopWithin
+	}
+	for range 2 * len(s.parts) {
+		limit = plus(limit, s.cfg.LastMoment)
 	}
 	return Component{
 		Name:         s.cfg.Name,

@@ -22,12 +22,12 @@ func Shield(ctx context.Context, fn func(context.Context) error) error {
 	l := lifeOf(ctx)
 	limit, _ := l.left(ctx)
 	if l != nil {
-		limit += l.run.cfg.LastMoment // it is the kill at the end of the time that ends it; this is for when nobody is told to stop
+		limit = plus(limit, l.run.cfg.LastMoment) // it is the kill at the end of the time that ends it
 	}
 	var err error
 	scope := braid.Shield(ctx, limit, func(ctx context.Context) error {
 		return braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
-			defer l.onKill(g)()
+			defer l.onKill(hook{kill: func() { g.Cancel(ErrStopTimeout) }})()
 			err = fn(ctx)
 			return nil
 		})

@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -265,5 +266,16 @@ var startCases = []testCase{
 		must(t, s.Run(ctx))
 		equal(t, "runs", d.count("job"), 2)
 		wantPanic(t, "Add after Run", func() { s.Add(d.part("x")) })
+	}},
+	{"a Ready that says at once that a time ran out is not asked without a pause", func(t *testing.T, ctx context.Context) {
+		asked := 0
+		err := newService(service.Config{StartTimeout: time.Second}, service.Component{Name: "db", Ready: func(context.Context) error {
+			if asked++; asked > 1000 {
+				panic("it is asked without a pause")
+			}
+			return fmt.Errorf("pool: %w", braid.ErrTimeout)
+		}}).Run(ctx)
+		contains(t, failureOf(t, err, "db", service.InStart).Last.Error(), "pool: ")
+		equal(t, "asked", asked, 8) // after 10, 20, 40, 80, 160, 250, 250 ms
 	}},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -237,17 +238,73 @@ var stopCases = []testCase{
 			must(t, u.end(t, ctx))
 		})
 	}},
+	{"a Shield has no limit while nobody stops the component, and afterwards that of the stop", func(t *testing.T, ctx context.Context) {
+		d := &diary{}
+		s := newService(service.Config{}, service.Component{Name: "a", StopTimeout: 3 * time.Second, Run: func(ctx context.Context) error {
+			err := service.Shield(ctx, func(ctx context.Context) error {
+				defer d.add("long")
+				return braid.Sleep(ctx, time.Hour)
+			})
+			return errors.Join(err, service.Shield(ctx, func(ctx context.Context) error {
+				defer d.add("longer")
+				return untilDone(ctx)
+			}))
+		}})
+		with(t, ctx, func(ctx context.Context, g *braid.Group) {
+			u := begin(g, s)
+			must(t, braid.Sleep(ctx, 2*time.Hour))
+			equal(t, "what has happened", d.all(), "long")
+			s.Stop(nil)
+			var err error
+			equal(t, "time", took(ctx, func() { err = u.end(t, ctx) }), 3*time.Second)
+			wantErr(t, failureOf(t, err, "a", service.InRun), service.ErrStopTimeout)
+		})
+	}},
+	{"the longest durations are no limits", func(t *testing.T, ctx context.Context) {
+		const most = math.MaxInt64
+		inner := newService(service.Config{Name: "inner", StopTimeout: most, StartTimeout: most, LastMoment: most, Drain: most - 1},
+			service.Component{Name: "a", Run: func(ctx context.Context) error {
+				return service.Shield(ctx, func(ctx context.Context) error { return braid.Sleep(ctx, time.Hour) })
+			}}, service.Component{Name: "b", Start: fail})
+		wantErr(t, newService(service.Config{}, inner.Component()).Run(ctx), errDown)
+	}},
+	{"a panic in what is no component, as the log, is one of Run, and what was started is released", func(t *testing.T, ctx context.Context) {
+		for _, on := range []string{"running", "restarting", "stopping", "stopped"} {
+			d := &diary{}
+			s := newService(service.Config{Log: slog.New(&lines{d: &diary{}, bad: on})}, d.part("a"), d.crashing("b", 1, time.Second, fail))
+			with(t, ctx, func(ctx context.Context, g *braid.Group) {
+				task := braid.Go(g, func(ctx context.Context) (p any, _ error) {
+					defer func() { p = recover() }()
+					return nil, s.Run(ctx)
+				})
+				must(t, braid.Sleep(ctx, 5*time.Second))
+				s.Stop(nil)
+				p, err := task.Wait(ctx)
+				must(t, err)
+				if e, ok := p.(*braid.PanicError); !ok || e.Value != "a bad log" {
+					t.Fatalf("%s: panicked with %v", on, p)
+				}
+			})
+			for _, name := range []string{"a", "b"} {
+				equal(t, on+": stops of "+name, d.count("-"+name), d.count("+"+name))
+			}
+		}
+	}},
 }
 
 // lines writes the message and the component of each record.
 type lines struct {
 	slog.Handler
-	d *diary
+	d   *diary
+	bad string // the message with which it panics
 }
 
 func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
 
 func (l *lines) Handle(_ context.Context, r slog.Record) error {
+	if l.bad == r.Message {
+		panic("a bad log")
+	}
 	line := r.Message
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
