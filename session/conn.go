@@ -56,8 +56,8 @@ func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.state.Add(1) // it ends with the event at the earliest
 	defer c.leave()
-	if c.state.Or(connClosed)&connClosed == 0 {
-		c.s.tell(context.Background(), Event{Kind: ConnClosed, Address: c.addr})
+	if c.state.Or(connClosed)&connClosed == 0 && c.s.config.OnEvent != nil {
+		apart(func() { c.s.tell(context.Background(), Event{Kind: ConnClosed, Address: c.addr}) })
 	}
 	return err
 }
@@ -97,12 +97,7 @@ func (s *Session) dialTLS(ctx context.Context, network, addr string) (net.Conn, 
 // The task has a goroutine of its own: a Dial that calls runtime.Goexit must not end that of net/http, which would leave the request waiting.
 func (s *Session) connect(ctx context.Context, network, addr string, shake func(context.Context, *conn) (net.Conn, error)) (made net.Conn, err error) {
 	err = &connectError{err: fmt.Errorf("session: connecting to %s: %w", addr, braid.ErrGoexit)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		made, err = s.connectHere(ctx, network, addr, shake)
-	}()
-	<-done
+	apart(func() { made, err = s.connectHere(ctx, network, addr, shake) })
 	return made, err
 }
 

@@ -38,6 +38,17 @@ type Event struct {
 	Address     string
 }
 
+// apart calls f on a goroutine of its own and waits for its end. It is for code of the caller, which may call runtime.Goexit,
+// where the goroutine around must go on: that of net/http, or of the session itself.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	<-done
+}
+
 func (s *Session) tell(ctx context.Context, e Event) {
 	if s.config.OnEvent == nil {
 		return

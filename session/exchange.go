@@ -108,6 +108,7 @@ func (x *exchange) send(until context.Context) (*http.Response, error) {
 			}
 		},
 	}
+	sent := x.watched(x.req.WithContext(httptrace.WithClientTrace(x.ctx, trace)))
 	x.s.attempts.Add(1)
 	if x.hedge {
 		x.s.hedges.Add(1)
@@ -115,7 +116,6 @@ func (x *exchange) send(until context.Context) (*http.Response, error) {
 		x.s.retries.Add(1)
 	}
 	x.tell(Event{Kind: TryStarted})
-	sent := x.watched(x.req.WithContext(httptrace.WithClientTrace(x.ctx, trace)))
 	resp, err := x.s.tries.RoundTrip(sent)
 	x.patience.stop()
 	switch {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -415,5 +416,31 @@ func TestConfig_large(t *testing.T) {
 			}
 			equal(t, "connections", s.Statistics().Opened, 1)
 		})
+	})
+}
+
+// Neither do those of its end end the session.
+func TestEvents_goexitWhileClosing(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		n.serve("api.test:80", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, io.LimitReader(zeros{}, 1<<20)) })
+		told := make(map[session.EventKind]bool)
+		var mu sync.Mutex
+		c := session.Config{Dial: n.dial, OnEvent: func(_ context.Context, e session.Event) {
+			if e.Kind == session.BodyEnded || e.Kind == session.ConnClosed {
+				mu.Lock()
+				told[e.Kind] = true
+				mu.Unlock()
+				runtime.Goexit()
+			}
+		}}
+		err := session.Run(ctx, c, func(ctx context.Context, s *session.Session) error {
+			_, err := s.Get(ctx, api) //nolint:bodyclose // it is forgotten
+			return err
+		})
+		leak, ok := errors.AsType[*session.LeakError](err)
+		if !ok || len(leak.Bodies) != 1 || leak.Conns != 0 {
+			t.Errorf("the session ended with %v", err)
+		}
+		equal(t, "events", len(told), 2)
 	})
 }
