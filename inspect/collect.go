@@ -15,7 +15,7 @@ import (
 	"github.com/braid-go/braid/internal/sched"
 )
 
-func init() { record.On = true } // before anything can run
+func init() { record.On = true } //nolint:gochecknoinits // before any task can run; see package record
 
 // Take returns the state of this process.
 //
@@ -84,7 +84,7 @@ func (c *collector) Task(t *record.Task) {
 	at := c.site(t.Entry)
 	out := Task{
 		ID: t.ID, Parent: t.Parent, Owner: t.Owner, Site: at.ID, Name: t.Name,
-		Scheduler: schedulerName(t.Scheduler), Inline: t.Inline, Slot: t.Slot, Seq: uint64(t.Stamp), //nolint:gosec // a stamp is not negative
+		Scheduler: schedulerName(t.Scheduler), Inline: t.Inline, Slot: t.Slot, Seq: uint64(t.Stamp),
 		Started: c.timeOf(t.Started), Deadline: pointer(t.Deadline), Cancel: c.cancel(t.ID, &t.Cancel),
 	}
 	if out.Name == "" {

@@ -20,7 +20,7 @@ func textOf(err error) string {
 	switch err {
 	case nil:
 		return ""
-	case context.Canceled, context.DeadlineExceeded:
+	case context.Canceled, context.DeadlineExceeded: //nolint:errorlint // these very ones: nothing else is known to be harmless
 		return err.Error()
 	}
 	typ := reflect.TypeOf(err)

@@ -17,7 +17,7 @@ import (
 	"github.com/braid-go/braid/internal/sched"
 )
 
-func init() { record.On = true }
+func init() { record.On = true } //nolint:gochecknoinits // before any task, as package inspect does it
 
 // tree is what a walk shows.
 type tree struct {
@@ -339,7 +339,7 @@ func TestSemaphoreHolders(t *testing.T) {
 					g.Go(func(ctx context.Context) error { return s.Acquire(ctx, 3) }, braid.Name("waiter"))
 					synctest.Wait()
 					w := walk("")
-					if got := who(w, peek(t, "waiter")); got != c.want && !(c.want == "a3!" && got == "3!") {
+					if got := who(w, peek(t, "waiter")); got != c.want && (c.want != "a3!" || got != "3!") {
 						t.Errorf("holders are %q, want %q", got, c.want)
 					}
 					g.Cancel(nil)
@@ -435,7 +435,7 @@ func TestCancelSaysWhereItCameFrom(t *testing.T) {
 		want string
 	}{
 		"call":    {func(_ context.Context, g *braid.Group, _ func()) { g.Cancel(errWhy) }, "call why in TestCancelSaysWhereItCameFrom"},
-		"context": {func(_ context.Context, _ *braid.Group, outside func()) { outside() }, "context context canceled"},
+		"context": {func(_ context.Context, _ *braid.Group, outside func()) { outside() }, "context context canceled"}, //nolint:dupword // kind, cause
 		"failure": {func(_ context.Context, g *braid.Group, _ func()) {
 			g.Go(func(context.Context) error { return errWhy }, braid.Name("bad"))
 		}, "failure why by body/bad"},
@@ -455,8 +455,7 @@ func TestCancelSaysWhereItCameFrom(t *testing.T) {
 					got := walk("deaf").tasks["deaf"].Cancel
 					text := fmt.Sprint(got.Kind)
 					if got.Cause != nil {
-						var te *braid.TaskError
-						if errors.As(got.Cause, &te) {
+						if te, ok := errors.AsType[*braid.TaskError](got.Cause); ok {
 							text += " " + te.Err.Error()
 						} else {
 							text += " " + got.Cause.Error()
