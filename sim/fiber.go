@@ -19,6 +19,7 @@ func (e *engine) fiber(j coro.Job, _ place) *fiber { return e.pool.Get(j) }
 func (e *engine) remote(func()) bool               { return false }
 func (e *engine) postpone() bool                   { return false }
 func (e *engine) clock() int64                     { return e.now.Load() }
+func (e *engine) tellGoroutine(t *task)            { t.gid.Store(e.gid(t.co)) }
 
 func raceAcquire(place) {}
 func raceRelease(place) {}

@@ -137,6 +137,19 @@ func (f *fiber) leave() {
 	f.eng.pool.requests <- f
 }
 
+// tellGoroutine lets the guard know which goroutine t runs on, without the detector's knowledge.
+//
+//go:norace
+func (e *engine) tellGoroutine(t *task) {
+	if !e.racing {
+		t.gid.Store(e.gid(t.co))
+		return
+	}
+	runtime.RaceDisable()
+	t.gid.Store(t.co.gid)
+	runtime.RaceEnable()
+}
+
 // receive takes the baton without looking where it comes from.
 //
 //go:norace

@@ -93,7 +93,7 @@ func (g *guard) look() *failure {
 // that is not the simulator.
 func blocked(t *task, id uint64) *failure {
 	for _, g := range goroutines(id) {
-		if !g.blocks() {
+		if !g.blocks() || g.idle() {
 			continue
 		}
 		what, hint := g.state, "wait with the calls of braid, and use Offload for calls that block"
@@ -136,7 +136,7 @@ type goroutine struct{ state, text string }
 func goroutines(id uint64) []goroutine {
 	var list []goroutine
 	for _, text := range dump() {
-		if !strings.Contains(text, "internal/coro.(*Coroutine).call(") || !strings.Contains(text, module+"/sim.") {
+		if !strings.Contains(text, "internal/coro.(*Coroutine).call(") && !strings.Contains(text, "/sim.(*fiber).live(") || !strings.Contains(text, module+"/sim.") {
 			continue
 		}
 		if id != 0 && !strings.HasPrefix(text, fmt.Sprintf("goroutine %d ", id)) {
@@ -175,7 +175,9 @@ func (g goroutine) blocks() bool {
 }
 
 // idle reports whether the task waits as it should, or for another one that it has resumed.
-func (g goroutine) idle() bool { return g.state == "coroutine" }
+func (g goroutine) idle() bool {
+	return g.state == "coroutine" || strings.Contains(g.text, "/sim.(*fiber).receive(") || strings.Contains(g.text, "/sim.(*fiber).leave(")
+}
 
 // user is the innermost line of the goroutine that is the user's.
 func (g goroutine) user() string {

@@ -94,6 +94,15 @@ func TestRacesAreShrunk(t *testing.T) {
 	says(t, again("BRAID_SIM_REPLAY="+replayString(t, report)), "WARNING: DATA RACE", "data race: the race detector has found")
 }
 
+// What the simulator does not control is named there, too.
+func TestRacesBackendNamesWhatBlocks(t *testing.T) {
+	gate := make(chan struct{})
+	defer close(gate)
+	fails(t, func(s *sim.T) {
+		together(s, func(context.Context) error { <-gate; return nil }, new(braid.Event).Wait)
+	}, []sim.Option{sim.Races()}, "task sim_test.together.func1/a blocks in chan receive, at sim/race_test.go:", "not under control")
+}
+
 // What cannot be run in another process says so, and is reported as it was found.
 func TestRacesAreReportedWhole(t *testing.T) {
 	if os.Getenv("BRAID_SIM_RACY") != "" {

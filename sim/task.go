@@ -52,9 +52,7 @@ type taskState struct {
 //
 //go:norace
 func (t *task) Run() {
-	if !t.eng.racing {
-		t.gid.Store(t.eng.gid(t.co))
-	}
+	t.eng.tellGoroutine(t)
 	if t.poisoned {
 		return
 	}
