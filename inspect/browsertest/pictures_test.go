@@ -45,9 +45,9 @@ func TestPictures(t *testing.T) {
 	p.until("text('#view').includes('deadlock') && $$('.chart path.series').length === 14 && text('.chart .axis') !== ''")
 	p.until("$$('.chart')[0].querySelectorAll('path.series')[0].getAttribute('d').split('L').length > 30") // there is something to be drawn
 	p.picture("overview-light")
-	p.dark()
+	p.click("#theme")
 	p.picture("overview-dark")
-	p.dark()
+	p.click("#theme")
 	p.to("#/tree", "tree")
 	p.until("line('printer')")
 	p.picture("tree")
@@ -67,11 +67,6 @@ func TestPictures(t *testing.T) {
 	p.picture("task")
 }
 
-func (p *page) dark() {
-	p.t.Helper()
-	p.press("t")
-}
-
 func (p *page) picture(name string) {
 	p.t.Helper()
 	b, err := small(do(p, chromedp.CaptureScreenshot()))
@@ -82,30 +77,46 @@ func (p *page) picture(name string) {
 	p.t.Logf("%s: %d kB", name, len(b)/1000)
 }
 
-// small is the picture with its 256 most frequent colours, which is enough for text and lines, and makes it a third of the size.
+// small is the picture with no more than 256 colours, which is enough for text and lines, and makes it a third of the size.
+// Colours that hardly differ count as one, so that a few pixels of another colour keep it.
 func small(b []byte) ([]byte, error) {
 	img, err := png.Decode(bytes.NewReader(b))
 	if err != nil {
 		return nil, err
 	}
-	count := map[color.RGBA]int{}
+	exact, alike := map[color.RGBA]int{}, map[color.RGBA]int{}
 	for y := range img.Bounds().Dy() {
 		for x := range img.Bounds().Dx() {
-			count[color.RGBAModel.Convert(img.At(x, y)).(color.RGBA)]++
+			r, g, b, _ := img.At(x, y).RGBA()
+			c := color.RGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 255}
+			exact[c]++
+			alike[rough(c)]++
 		}
 	}
-	colors := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int {
-		return cmp.Or(count[b]-count[a], strings.Compare(fmt.Sprint(a), fmt.Sprint(b)))
-	})
-	palette := make(color.Palette, 0, 256)
-	for _, c := range colors[:min(256, len(colors))] {
+	frequent := func(count map[color.RGBA]int) []color.RGBA {
+		return slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int {
+			return cmp.Or(count[b]-count[a], strings.Compare(fmt.Sprint(a), fmt.Sprint(b)))
+		})
+	}
+	colors := frequent(exact)
+	var palette color.Palette
+	for _, c := range colors[:min(128, len(colors))] {
 		palette = append(palette, c)
+		delete(alike, rough(c))
+	}
+	for _, kind := range frequent(alike)[:min(128, len(alike))] {
+		i := slices.IndexFunc(colors, func(c color.RGBA) bool { return rough(c) == kind })
+		palette = append(palette, colors[i])
 	}
 	paletted := image.NewPaletted(img.Bounds(), palette)
 	draw.Draw(paletted, img.Bounds(), img, img.Bounds().Min, draw.Src)
 	var out bytes.Buffer
 	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, paletted)
 	return out.Bytes(), err
+}
+
+func rough(c color.RGBA) color.RGBA {
+	return color.RGBA{c.R >> 4, c.G >> 4, c.B >> 4, 255}
 }
 
 // demo starts braid demo with its faults, and returns the URL of its console.

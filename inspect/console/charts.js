@@ -27,10 +27,10 @@ export function chart(title, lines, { area = false, show = String } = {}) {
       return;
     }
     const t0 = points[0].t, t1 = points[points.length - 1].t;
-    const top = nice(Math.max(1e-9, ...points.flatMap((p) => lines.map((l) => l.of(p)))));
+    const max = points.reduce((m, p) => Math.max(m, ...lines.map((l) => l.of(p))), 0), top = max > 0 ? nice(max) : 1;
     const x = (t) => PAD.left + ((t - t0) / Math.max(1, t1 - t0)) * (w - PAD.left - PAD.right);
     const y = (v) => high - PAD.bottom - (v / top) * (high - PAD.top - PAD.bottom);
-    for (const part of [0, 0.5, 1]) {
+    for (const part of max > 0 ? [0, 0.5, 1] : [0]) {
       svg.append(s("line.rule", { x1: PAD.left, x2: w - PAD.right, y1: y(top * part), y2: y(top * part) }),
         s("text.axis", { x: PAD.left - 6, y: y(top * part) + 4, "text-anchor": "end" }, show(top * part)));
     }

@@ -101,7 +101,9 @@ async function refresh() {
   }
 }
 
-function counts(c) {
+function counts(c, at) {
+  const p = info.process;
+  $("process").textContent = `${info.live ? "PID" : "from a file, PID"} ${p.pid}${p.hostname ? " on " + p.hostname : ""}, ${p.go}, for ${since(p.started, at)}`;
   const list = [["tasks", c.tasks], ["active", c.active], ["blocked", c.blocked], ["queued", c.queued], ["finishing", c.finishing], ["asked to end", c.cancelling], ["goroutines", c.goroutines]];
   $("counts").replaceChildren(...list.map(([k, v]) => h("div", null, h("dt", null, k), h("dd", null, number(v)))));
   $("badge").hidden = !c.findings;
@@ -111,8 +113,7 @@ function counts(c) {
 function header() {
   const p = info.process;
   $("name").textContent = p.name;
-  $("process").textContent = `${info.live ? "PID " + p.pid : "from a file, PID " + p.pid}${p.hostname ? " on " + p.hostname : ""}, ${p.go}, for ${since(p.started, info.taken)}`;
-  counts(info.counts);
+  counts(info.counts, info.taken);
 }
 
 // link says whether what is shown is what is.
@@ -178,7 +179,7 @@ async function start() {
       }
       if (paused) return;
       if (type === "point") {
-        counts(data);
+        counts(data, data.at);
         current?.point?.();
         if (looks % (current?.every || 1) === 0 && document.visibilityState === "visible") refresh();
       } else if (type === "finding" || type === "resolved") {

@@ -19,10 +19,11 @@ export function worst(items) {
   return items.slice().sort((a, b) => rank[a.severity] - rank[b.severity] || Date.parse(a.since) - Date.parse(b.since));
 }
 
-export function finding(x, taken) {
+// finding is one finding as an element; brief leaves out what the page of the findings has.
+export function finding(x, taken, brief) {
   return h("article.card.finding." + x.severity, { "aria-label": x.code + " " + x.title, "data-key": x.code + JSON.stringify(x.subjects?.[0] || 0) },
-    h("h2", null, h("span.mono", null, x.code), x.title, h("span.tag." + x.severity, null, x.severity), h("span.tag", { title: "how sure this is" }, x.confidence), h("span.quiet", null, "for " + since(x.since, taken))),
-    ...x.text.split("; ").map((t) => h("p", null, t)),
-    x.hint ? h("p.hint", null, x.hint) : null,
-    h("p", null, (x.subjects || []).map((sub, i) => [i ? " · " : "", sub.kind === "task" ? taskLink(sub.id, sub.name) : sub.name || `${sub.kind} ${sub.id}`])));
+    h("h2", null, h("span.mono", null, x.code), brief ? h("a", { href: "#/findings" }, x.title) : x.title, h("span.tag." + x.severity, null, x.severity), h("span.tag", { title: "how sure this is" }, x.confidence), h("span.quiet", null, "for " + since(x.since, taken))),
+    brief ? h("p.brief", null, x.text) : x.text.split("; ").map((t) => h("p", null, t)),
+    !brief && x.hint ? h("p.hint", null, x.hint) : null,
+    brief ? null : h("p", null, (x.subjects || []).map((sub, i) => [i ? " · " : "", sub.kind === "task" ? taskLink(sub.id, sub.name) : sub.name || `${sub.kind} ${sub.id}`])));
 }

@@ -1,10 +1,11 @@
 import { get } from "./api.js";
 import { h, morph, s, number } from "./dom.js";
 
-// Who waits for whom, drawn: from those that wait, on the left, to those that could go on, on the right.
-// Rows are layers by the longest way; edges that close a circle are left out of that. Equal waiters are drawn once.
+// Who waits for whom, drawn: from those that wait to those that could go on.
+// Columns are layers by the longest way; edges that close a circle are left out of that. What is wider than the page goes on
+// in a second band below, the other way round, so that a long circle is a ring. Equal waiters are drawn once.
 
-const W = 158, H = 42, GAP_X = 46, GAP_Y = 16, MAX = 240;
+const W = 158, H = 42, GAP_X = 46, GAP_Y = 16, MAX = 240, SMALLEST = 0.8;
 
 export function graphView(view) {
   const box = h("div.graph");
@@ -18,7 +19,7 @@ export function graphView(view) {
     const g = await get("graph", { of: "wait,hold,await", format: "json" }, signal);
     const m = fold(model(g));
     sum.textContent = m.nodes.length ? `${number(m.total)} tasks and things they wait on${m.cut ? `; ${number(m.cut)} are not drawn` : ""}${g.truncated ? "; there are more" : ""}` : "";
-    morph(box, h("div", null, m.nodes.length ? draw(m) : h("div.note", null, "Nobody waits for anybody.")));
+    morph(box, h("div", null, m.nodes.length ? draw(m, box.clientWidth) : h("div.note", null, "Nobody waits for anybody.")));
   }
   return { refresh };
 }
@@ -108,8 +109,8 @@ function components(nodes, gone) {
   return list;
 }
 
-// place gives the nodes of one component their x and y, below top. It returns where the next one begins.
-function place(comp, edges, top) {
+// place gives the nodes of one component their x and y, below top, in no more than so many columns. It returns where the next one begins.
+function place(comp, top, columns) {
   const state = new Map(), back = new Set();
   for (const start of comp) { // a search in depth, without recursion, that finds the edges that close circles
     if (state.has(start)) continue;
@@ -147,18 +148,43 @@ function place(comp, edges, top) {
       r.sort((a, b) => a.bary - b.bary).forEach((n, i) => { n.order = i; });
     }
   }
-  const tall = Math.max(...rows.map((r) => r.length));
-  for (let l = 0; l < rows.length; l++) {
-    const pad = ((tall - rows[l].length) * (H + GAP_Y)) / 2;
-    rows[l].forEach((n, i) => { n.x = 10 + l * (W + GAP_X); n.y = top + pad + i * (H + GAP_Y); });
+  const bands = Math.ceil(rows.length / columns), across = Math.ceil(rows.length / bands);
+  for (let band = 0; band < bands; band++) {
+    const part = rows.slice(band * across, (band + 1) * across);
+    const tall = Math.max(...part.map((r) => r.length));
+    part.forEach((r, k) => {
+      const pad = ((tall - r.length) * (H + GAP_Y)) / 2;
+      const column = band % 2 ? across - 1 - k : k;
+      r.forEach((n, i) => { n.band = band; n.x = 10 + column * (W + GAP_X); n.y = top + pad + i * (H + GAP_Y); });
+    });
+    top += tall * (H + GAP_Y) + 24;
   }
-  return { bottom: top + tall * (H + GAP_Y) + 24, right: rows.length * (W + GAP_X) };
+  return { bottom: top, right: across * (W + GAP_X) };
 }
 
-function draw(m) {
+// line is the way of an edge: from side to side in the direction of its band, below what lies between if it goes back,
+// and up or down to another band.
+function line(a, b) {
+  if (a.band !== b.band) {
+    const down = b.y > a.y, x1 = a.x + W / 2, y1 = a.y + (down ? H : 0), x2 = b.x + W / 2, y2 = b.y + (down ? 0 : H);
+    const bend = (y2 - y1) / 2;
+    return `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
+  }
+  const left = a.band % 2 === 1; // the band leads to the left
+  if (left ? b.x < a.x : b.x > a.x) {
+    const x1 = a.x + (left ? 0 : W), y1 = a.y + H / 2, x2 = b.x + (left ? W : 0), y2 = b.y + H / 2;
+    const bend = Math.max(20, Math.abs(x2 - x1) / 2) * (left ? -1 : 1);
+    return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+  }
+  const x1 = a.x + W / 2, y1 = a.y + H, x2 = b.x + W / 2, y2 = b.y + H;
+  return `M${x1} ${y1}C${x1} ${y1 + 46} ${x2} ${y2 + 46} ${x2} ${y2}`;
+}
+
+function draw(m, width) {
+  const columns = Math.max(2, Math.floor(width / ((W + GAP_X) * SMALLEST)));
   let top = 12, right = 0;
   for (const c of m.comps) {
-    const p = place(c, m.edges, top);
+    const p = place(c, top, columns);
     top = p.bottom;
     right = Math.max(right, p.right);
   }
@@ -166,14 +192,10 @@ function draw(m) {
     s("defs", null, ["", "dead", "stuck"].map((c) => s("marker" + (c ? "." + c : ""), { id: "tip" + c, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" }, s("path", { d: "M0 0L8 4L0 8z" })))));
   svg.style.width = "100%"; // as wide as there is room, and not smaller than can be read
   svg.style.maxWidth = right + 20 + "px";
-  svg.style.minWidth = 0.62 * (right + 20) + "px";
+  svg.style.minWidth = SMALLEST * (right + 20) + "px";
   for (const e of m.edges) {
     const dead = e.from.circle && e.to.circle ? "dead" : e.from.deadlock && e.to.deadlock ? "stuck" : "";
-    const forward = e.to.x > e.from.x;
-    const x1 = e.from.x + (forward ? W : W / 2), y1 = e.from.y + (forward ? H / 2 : H), x2 = e.to.x + (forward ? 0 : W / 2), y2 = e.to.y + (forward ? H / 2 : H);
-    const bend = forward ? Math.max(20, (x2 - x1) / 2) : 0;
-    const d = forward ? `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}` : `M${x1} ${y1}C${x1} ${y1 + 46} ${x2} ${y2 + 46} ${x2} ${y2}`;
-    svg.append(s("path.edge." + (e.kind === "hold" ? "hold" : e.kind) + (dead && "." + dead), { d, "marker-end": `url(#tip${dead})` }, s("title", null, `${e.from.name} → ${e.to.name}${e.label ? ": " + e.label : ""}`)));
+    svg.append(s("path.edge." + (e.kind === "hold" ? "hold" : e.kind) + (dead && "." + dead), { d: line(e.from, e.to), "marker-end": `url(#tip${dead})` }, s("title", null, `${e.from.name} → ${e.to.name}${e.label ? ": " + e.label : ""}`)));
   }
   for (const n of m.nodes) {
     const isTask = n.kind === "task";

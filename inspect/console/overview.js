@@ -32,7 +32,7 @@ export function overviewView(view, _, app) {
   async function refresh(signal) {
     const f = await get("findings", {}, signal);
     const more = f.items.length - 3;
-    morph(wrong, h("section", null, worst(f.items).slice(0, 3).map((x) => finding(x, f.taken)),
+    morph(wrong, h("section", null, worst(f.items).slice(0, 3).map((x) => finding(x, f.taken, true)),
       more > 0 ? h("p", null, h("a", { href: "#/findings" }, more === 1 ? "One more finding" : `${more} more findings`)) : null));
     draw();
   }

@@ -51,9 +51,9 @@ export function tasksView(view, params, app) {
   function groups(page) {
     const keys = q.group.split(",");
     return page.items.length ? h("table.table", null,
-      h("thead", null, h("tr", null, h("th.num", null, "tasks"), keys.map((k) => h("th", null, k)), h("th", null, "states"), h("th.num", null, "longest"))),
+      h("thead", null, h("tr", null, h("th.num", null, "tasks"), keys.map((k) => h("th", { scope: "col" }, { site: "function", wait: "waits on" }[k] || k)), h("th", null, "states"), h("th.num", null, "longest"))),
       h("tbody", null, page.items.map((g, i) => h("tr", { tabindex: i ? "-1" : "0", "data-key": JSON.stringify(g.key), onclick: () => { location.hash = "#/task/" + g.example; }, onkeydown: rowKeys },
-        h("td.num", null, number(g.count)), keys.map((k) => h("td", null, g.key[k] || "–")), h("td", null, Object.entries(g.states || {}).map(([k, n]) => [state(k), " " + number(n) + " "])), h("td.num", null, span(g.oldest_us)))))) : h("div.note", null, "No task is like that.");
+        h("td.num", null, number(g.count)), keys.map((k) => h("td", null, g.key[k] || "–")), h("td", null, Object.entries(g.states || {}).map(([k, n]) => [state(k), " " + number(n) + " "])), h("td.num", null, g.oldest_us ? span(g.oldest_us) : ""))))) : h("div.note", null, "No task is like that.");
   }
 
   function rowKeys(e) {
