@@ -41,8 +41,10 @@
 //
 // # Panics
 //
-// A panic in code that the session calls – Config.Wrap, a body, a Dial – comes out of the request that it belongs to as a [*braid.PanicError] with its stack:
-// as a panic, or, where net/http stands in between, as the error. A panic in OnEvent is logged.
+// A panic in code that the session calls – Config.Wrap, a Dial, a request's body, its progress function, a function of Retry –
+// comes out of the request that it belongs to as a [*braid.PanicError] with its stack: as a panic, or, where a goroutine of net/http stands in between, as the error.
+// There, runtime.Goexit is an error too, [braid.ErrGoexit]; elsewhere it ends the goroutine that makes the request.
+// Such a request is not retried, and leaves neither a body open nor a place taken. A panic in OnEvent is logged.
 //
 // # Other schedulers
 //

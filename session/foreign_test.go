@@ -419,7 +419,7 @@ func TestConfig_large(t *testing.T) {
 	})
 }
 
-// Neither do those of its end end the session.
+// So do those of the last things that happen.
 func TestEvents_goexitWhileClosing(t *testing.T) {
 	inBubble(t, func(ctx context.Context, n *network) {
 		n.serve("api.test:80", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, io.LimitReader(zeros{}, 1<<20)) })
@@ -434,7 +434,7 @@ func TestEvents_goexitWhileClosing(t *testing.T) {
 			}
 		}}
 		err := session.Run(ctx, c, func(ctx context.Context, s *session.Session) error {
-			_, err := s.Get(ctx, api) //nolint:bodyclose // it is forgotten
+			_, err := s.Get(ctx, api) // and forgotten
 			return err
 		})
 		leak, ok := errors.AsType[*session.LeakError](err)
@@ -442,5 +442,20 @@ func TestEvents_goexitWhileClosing(t *testing.T) {
 			t.Errorf("the session ended with %v", err)
 		}
 		equal(t, "events", len(told), 2)
+	})
+}
+
+// A server that does not take what it is sent is only noticed by the limits of the try and of all of it.
+func TestTimeouts_sending(t *testing.T) {
+	inBubble(t, func(ctx context.Context, n *network) {
+		var far net.Conn
+		n.hosts["api.test:80"] = func(c net.Conn) { far = c }
+		c := session.Config{Timeouts: session.Timeouts{Header: time.Second, Try: time.Minute}}
+		n.with(ctx, c, func(ctx context.Context, s *session.Session) {
+			var err error
+			equal(t, "time", took(func() { _, err = s.Post(ctx, api, "text/plain", strings.NewReader("hello")) }), time.Minute)
+			wantTimeout(t, err, session.Try)
+			_ = far.Close()
+		})
 	})
 }

@@ -6,6 +6,7 @@ import (
 )
 
 // Codec turns payloads into bytes and back, for engines that store bytes, and for the strict mode of [Memory].
+// Decode is called by whoever receives the job. A panic in it is an error; it must not call runtime.Goexit.
 type Codec[T any] struct {
 	Encode func(T) ([]byte, error)
 	Decode func([]byte) (T, error)

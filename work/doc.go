@@ -6,6 +6,8 @@
 //		return jobs.Run(ctx, func(ctx context.Context, job *work.Job[Mail]) error { return send(ctx, job.Payload) })
 //	})
 //	_, err := jobs.Enqueue(ctx, Mail{To: "ada@example.org"}, work.After(time.Minute))
+//	...
+//	left, err := jobs.Drain(ctx, time.Minute) // Run goes on until then
 //
 // A [Queue] is the rules by which jobs are run; an [Engine] stores them. [Memory] is the engine of this package. Others, which keep jobs
 // in a database or a broker, live in modules of their own, and package worktest says as tests what all of them promise.
@@ -35,8 +37,9 @@
 //
 // # Errors and panics
 //
-// A handler's error is an event in the life of its job and never one of the scope. So are its panics, and runtime.Goexit.
-// Hooks that panic are logged. Only what is wrong with an engine can fail Run.
+// A handler's error is an event in the life of its job and never one of the scope. So are its panics, and runtime.Goexit,
+// and an error whose methods panic, such as a nil pointer: that is a [*braid.PanicError].
+// Hooks that panic are logged; one that calls runtime.Goexit ends its worker, in whose place another one goes on. Only what is wrong with an engine can fail Run.
 //
 // # Time
 //

@@ -169,3 +169,21 @@ func TestResiliencePermanent(t *testing.T) {
 		equal(t, "retried", q.Statistics().Retried, 0)
 	})
 }
+
+// The time limit of an attempt is none that a ctx tells of, as the documentation says.
+func TestTimeoutIsNoDeadline(t *testing.T) {
+	inBubble(t, func(t *testing.T, ctx context.Context, g *braid.Group) {
+		config := quiet()
+		config.Timeout = time.Minute
+		q := work.New(memory(1), config)
+		run(g, q, func(ctx context.Context, _ *work.Job[int]) error {
+			if at, ok := ctx.Deadline(); ok {
+				t.Errorf("the ctx has the deadline %v", at)
+			}
+			return nil
+		})
+		enqueue(t, ctx, q, 1)
+		_, err := q.Drain(ctx, time.Hour)
+		must(t, err)
+	})
+}

@@ -45,6 +45,7 @@ type Config[T any] struct {
 
 	// Timeout bounds one attempt; 0 means that nothing does. When it has passed, the ctx of the handler ends and the attempt has failed.
 	// A handler that ignores that keeps its worker, but not its job: the lease is not extended any more.
+	// It is no deadline that ctx.Deadline would return.
 	Timeout time.Duration
 
 	// ManualLease switches the heartbeat off: the lease runs out unless the handler calls [Job.Extend]. It is for handlers
