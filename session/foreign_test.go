@@ -453,7 +453,7 @@ func TestTimeouts_sending(t *testing.T) {
 		c := session.Config{Timeouts: session.Timeouts{Header: time.Second, Try: time.Minute}}
 		n.with(ctx, c, func(ctx context.Context, s *session.Session) {
 			var err error
-			equal(t, "time", took(func() { _, err = s.Post(ctx, api, "text/plain", strings.NewReader("hello")) }), time.Minute)
+			equal(t, "time", took(func() { _, err = s.Post(ctx, api, "text/plain", io.LimitReader(zeros{}, 1<<20)) }), time.Minute)
 			wantTimeout(t, err, session.Try)
 			_ = far.Close()
 		})
