@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/braid-go/braid"
@@ -21,8 +20,9 @@ type flight[V any] struct {
 	waitsOn   []*flight[V] // those that Gets in the load wait for
 	refreshOf *entry[V]    // what it is to replace ahead of time
 
-	value V
-	err   error
+	value  V
+	err    error
+	landed bool // these are what the load has come to
 }
 
 // stop notes that f is to end. mu is held. The engine's cancel does it, without mu: a call of braid may let other tasks run.
@@ -64,6 +64,7 @@ func (c *engine[K, V]) flightOf(ctx context.Context) *flight[V] {
 func (c *engine[K, V]) await(ctx context.Context, key K, load func(context.Context) (V, error)) (V, error) {
 	var zero V
 	me := c.flightOf(ctx)
+	name := c.named(c.loading, key)
 	now := c.clock.now(ctx)
 	c.mu.Lock()
 	if e := c.store.peek(key); e != nil && now < e.freshUntil { // a load has ended in between
@@ -95,7 +96,7 @@ func (c *engine[K, V]) await(ctx context.Context, key K, load func(context.Conte
 
 	defer c.leave(key, f, me)
 	if first {
-		c.begin(f, c.named(c.loading, key), c.loader(key, f, load))
+		c.begin(f, name, c.loader(key, f, load))
 	} else if err := f.started.Wait(ctx); err != nil {
 		return zero, err
 	}
@@ -107,6 +108,8 @@ func (c *engine[K, V]) await(ctx context.Context, key K, load func(context.Conte
 		return zero, context.Cause(ctx)
 	case neverRan(err):
 		return zero, c.closed(nil)
+	case f.landed: // and then a hook has called runtime.Goexit
+		return f.value, f.err
 	}
 	return zero, err
 }
@@ -114,7 +117,7 @@ func (c *engine[K, V]) await(ctx context.Context, key K, load func(context.Conte
 // newFlight makes a flight for key. mu is held.
 func (c *engine[K, V]) newFlight(key K) *flight[V] {
 	f := &flight[V]{}
-	f.started.SetName(c.config.Name)
+	f.started.SetName("load of " + c.config.Name)
 	if key == key { //nolint:gocritic // but for NaN, which a map would keep for ever: it has a flight for each Get
 		c.flights[key] = f
 	}
@@ -124,7 +127,7 @@ func (c *engine[K, V]) newFlight(key K) *flight[V] {
 
 // neverRan reports whether err is that of a task that its group did not start.
 func neverRan(err error) bool {
-	return errors.Is(err, braid.ErrNotStarted) || errors.Is(err, braid.ErrClosed)
+	return err == braid.ErrNotStarted || err == braid.ErrClosed //nolint:errorlint // as they are: a load may panic with one of them
 }
 
 // begin starts the task of f. It must be called without mu: on an eager loop the task runs before begin returns.
@@ -155,11 +158,16 @@ func (c *engine[K, V]) cancel(f *flight[V], cause error) {
 	c.mu.Lock()
 	task := f.task
 	c.mu.Unlock()
-	if task != nil { // or else begin will see that it is to stop
-		task.Cancel(cause)
+	if task == nil {
+		return // begin will see that it is to stop
+	}
+	task.Cancel(cause)
+	if _, err := task.Result(); err != nil && neverRan(err) {
+		c.ended(f)
 	}
 }
 
+// named returns the name of a task for key. It calls the user's function, so it is called with no lock held, and before a flight is there.
 func (c *engine[K, V]) named(name braid.NameOption, key K) braid.NameOption {
 	if c.config.TaskName == nil {
 		return name
@@ -184,11 +192,12 @@ func (c *engine[K, V]) leave(key K, f, me *flight[V]) {
 		me.waitsOn = slices.Delete(me.waitsOn, i, i+1)
 	}
 	f.waiters--
-	unwanted := f.waiters == 0 && !f.settled
+	last := f.waiters == 0
+	if last && c.flights[key] == f {
+		delete(c.flights, key) // before it is cancelled, so that nobody joins what is going to fail
+	}
+	unwanted := last && !f.settled
 	if unwanted {
-		if c.flights[key] == f {
-			delete(c.flights, key) // before it is cancelled, so that nobody joins what is going to fail
-		}
 		f.stop(errUnwanted)
 	}
 	c.mu.Unlock()
@@ -197,9 +206,6 @@ func (c *engine[K, V]) leave(key K, f, me *flight[V]) {
 	}
 	c.counts.unwanted.Add(1)
 	c.cancel(f, errUnwanted)
-	if _, err := f.task.Result(); err != nil && neverRan(err) {
-		c.ended(f)
-	}
 }
 
 // disown makes the load of key one whose result is not kept, and returns it if nobody waits for it and it is to be cancelled.
@@ -223,6 +229,7 @@ func (c *engine[K, V]) disown(key K) *flight[V] {
 
 // refresh begins to reload e, which its caller has claimed, unless that is under way.
 func (c *engine[K, V]) refresh(key K, e *entry[V], load func(context.Context) (V, error)) {
+	name := c.named(c.refreshing, key)
 	c.mu.Lock()
 	if c.closing || c.flights[key] != nil || c.store.peek(key) != e {
 		c.mu.Unlock()
@@ -232,5 +239,5 @@ func (c *engine[K, V]) refresh(key K, e *entry[V], load func(context.Context) (V
 	f.waiters, f.wanted, f.refreshOf = 1, true, e
 	c.mu.Unlock()
 	c.counts.refreshes.Add(1)
-	c.begin(f, c.named(c.refreshing, key), c.loader(key, f, load))
+	c.begin(f, name, c.loader(key, f, load))
 }

@@ -31,8 +31,12 @@ func (c *engine[K, V]) loader(key K, f *flight[V], load func(context.Context) (V
 		began := c.clock.now(ctx)
 		o := c.bring(ctx, key, f.refreshOf, load, &l)
 		l.Took = max(0, time.Duration(c.clock.now(ctx)-began))
+		var errandName braid.NameOption
+		if o.share && c.config.Tier != nil {
+			errandName = c.named(c.sharing, key)
+		}
 		returned = true
-		c.land(ctx, key, f, o, &l)
+		c.land(ctx, key, f, o, errandName, &l)
 		c.tellOnLoad(l)
 	}
 }
@@ -96,10 +100,11 @@ func within(ctx context.Context, d time.Duration, fn func(context.Context) error
 	return braid.Timeout(ctx, d, fn)
 }
 
-// land makes the outcome of f known to all: to the store, if f is still the one to bring it, to those who wait, and to the tier.
-func (c *engine[K, V]) land(ctx context.Context, key K, f *flight[V], o outcome[V], l *Load[K]) {
+// land makes the outcome of f known to all: to the store, if f is still the one to bring it, to those who wait, and to the tier,
+// by a task called errandName.
+func (c *engine[K, V]) land(ctx context.Context, key K, f *flight[V], o outcome[V], errandName braid.NameOption, l *Load[K]) {
 	now := c.clock.now(ctx)
-	f.value, f.err = o.value, o.err
+	f.value, f.err, f.landed = o.value, o.err, true
 	var s *sharing
 	var version uint64
 	var errand *flight[V]
@@ -121,7 +126,7 @@ func (c *engine[K, V]) land(ctx context.Context, key K, f *flight[V], o outcome[
 	l.Dropped = !current && o.keep != nil
 	c.counts.load(l.Err, l.FromTier, l.Stale, l.Dropped)
 	if errand != nil {
-		c.share(key, o.keep, errand, s, version)
+		c.share(key, o.keep, errand, errandName, s, version)
 	}
 }
 

@@ -39,6 +39,7 @@ func (c *engine[K, V]) sharingOf(key K) *sharing {
 	s := c.sharings[key]
 	if s == nil {
 		s = &sharing{}
+		s.alone.SetName("tier of " + c.config.Name)
 		c.sharings[key] = s
 	}
 	s.users++
@@ -70,8 +71,8 @@ func (c *engine[K, V]) exclusively(ctx context.Context, key K, do, instead func(
 }
 
 // share begins to tell the tier what a load has found.
-func (c *engine[K, V]) share(key K, e *entry[V], errand *flight[V], s *sharing, version uint64) {
-	c.begin(errand, c.named(c.sharing, key), func(ctx context.Context) {
+func (c *engine[K, V]) share(key K, e *entry[V], errand *flight[V], name braid.NameOption, s *sharing, version uint64) {
+	c.begin(errand, name, func(ctx context.Context) {
 		defer c.unshare(key, s)
 		if s.alone.Lock(ctx) != nil {
 			return
