@@ -49,7 +49,8 @@
 // With an Inspector that nobody asks: a clock that ticks once a second, and a look about twice a second; looks take at most a hundredth of the time.
 // Who holds permits of a semaphore or a read lock, and who uses a queue, is noted of those with a name only, or of all with [Options].Holders.
 // With somebody attached: the clock ticks a hundred times a second, the ends of tasks are counted, and looks may take a tenth of the time.
-// A look takes one lock at a time, for a bounded number of instructions, and never stops the program.
+// A look takes one lock at a time, for a bounded number of instructions, and does not stop the program.
+// Stacks are the goroutine profile, for which the runtime stops the world for a moment; they are taken only when asked for, and at most once a second.
 // Memory is bounded however long the program runs: nothing is kept of tasks that have ended but at most 1,024 of them, and those only for who asks.
 // go run ./bench -run '^inspect' measures all of this.
 //
