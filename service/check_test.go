@@ -165,7 +165,30 @@ var checkCases = []testCase{
 		})
 		equal(t, "state", s.Status().State, service.Stopped)
 	}},
+	{"an error of a check may ask the service when it is put into words", func(t *testing.T, ctx context.Context) {
+		var s *service.Service
+		asked := 0
+		s = newService(service.Config{}, service.Component{Name: "a", Alive: func(context.Context) error { return &curious{&s} }, Ready: func(context.Context) error {
+			if asked++; asked == 1 {
+				return nil
+			}
+			return &curious{&s}
+		}})
+		with(t, ctx, func(ctx context.Context, g *braid.Group) {
+			u := begin(g, s)
+			must(t, braid.Sleep(ctx, time.Minute))
+			contains(t, s.Ready().Error(), "shop is not ready: a: while it is running")
+			contains(t, s.Alive().Error(), "shop is not alive: a: while it is running")
+			s.Stop(nil)
+			must(t, u.end(t, ctx))
+		})
+	}},
 }
+
+// curious is an error that asks the service when it is put into words.
+type curious struct{ s **service.Service }
+
+func (c *curious) Error() string { return "while it is " + (*c.s).Status().State.String() }
 
 var periodicCases = []testCase{
 	{"a periodic task runs at each multiple of its period, first after one of them or at once", func(t *testing.T, ctx context.Context) {

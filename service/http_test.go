@@ -252,7 +252,7 @@ func TestHTTPListenerFailsUnderAStream(t *testing.T) {
 		must(t, s.Ready())
 		must(t, m.Close())
 		begin := time.Now()
-		time.Sleep(service.DefaultCheckEvery + service.DefaultCheckTimeout + time.Millisecond)
+		must(t, braid.Sleep(t.Context(), service.DefaultCheckEvery+service.DefaultCheckTimeout+time.Millisecond))
 		if s.Ready() == nil {
 			t.Error("it is ready, and accepts nothing")
 		}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/braid-go/braid"
@@ -244,10 +245,16 @@ func (r *run) tell(what string, m *member, begin time.Time) {
 	r.log.WarnContext(r.inner, what, "component", m.Name, "for", braid.Time(r.inner).Sub(begin), "runs", texts(r.unfinished(m.Name)))
 }
 
+// listed is how many tasks a line of the log lists: a server may have thousands of requests.
+const listed = 10
+
 func texts(tasks []braid.StuckTask) []string {
-	list := make([]string, len(tasks))
-	for i, t := range tasks {
-		list[i] = t.String()
+	var list []string
+	for _, t := range tasks[:min(len(tasks), listed)] {
+		list = append(list, t.String())
+	}
+	if more := len(tasks) - listed; more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
 	}
 	return list
 }

@@ -401,11 +401,19 @@ func (r *run) unfinished(names ...string) (tasks []braid.StuckTask) {
 		}
 	}
 	for _, t := range r.group.Unfinished() {
-		rest, ok := strings.CutPrefix(t.Path, r.group.Path()+"/")
-		first, _, _ := strings.Cut(rest, "/")
-		if ok && slices.Contains(names, first) {
+		if slices.Contains(names, r.componentOf(t)) {
 			tasks = append(tasks, t)
 		}
 	}
 	return tasks
+}
+
+// componentOf returns the name of the component that t is a task of; "" if it is none.
+func (r *run) componentOf(t braid.StuckTask) string {
+	rest, ok := strings.CutPrefix(t.Path, r.group.Path()+"/")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return name
 }

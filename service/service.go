@@ -83,9 +83,9 @@ func (s *Service) Add(components ...Component) {
 //
 // If ctx is done already, Run returns its cause and starts nothing. The end of ctx is the order to stop: the components' functions
 // do not see it, they are stopped one after another, each within its time. Who cannot wait for that calls [Service.Abort].
-func (s *Service) Run(ctx context.Context) error { return s.run(ctx, s.cfg.Name) }
+func (s *Service) Run(ctx context.Context) error { return s.run(ctx, s.cfg.Name, s.cfg.Signals) }
 
-func (s *Service) run(ctx context.Context, name string) error {
+func (s *Service) run(ctx context.Context, name string, signals []os.Signal) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -94,7 +94,7 @@ func (s *Service) run(ctx context.Context, name string) error {
 		return nil
 	}
 	defer s.end(r)
-	defer s.listen()()
+	defer s.listen(signals)()
 	if l := lifeOf(ctx); l != nil { // that of a component of another service
 		defer l.onKill(hook{kill: func() { r.abortWithin(ErrStopTimeout, min(s.cfg.LastMoment, l.run.lastMoment()/3)) }})()
 	}
@@ -175,10 +175,11 @@ func (s *Service) Abort(cause error) {
 //
 // As with Run: the end of ctx stops the service. If ctx is done already, the status is 1.
 func (s *Service) Main(ctx context.Context) (status int) {
-	if len(s.cfg.Signals) == 0 {
-		s.cfg.Signals = []os.Signal{os.Interrupt, syscall.SIGTERM}
+	signals := s.cfg.Signals
+	if len(signals) == 0 {
+		signals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 	}
-	err := s.Run(ctx)
+	err := s.run(ctx, s.cfg.Name, signals)
 	if err == nil {
 		return 0
 	}
@@ -210,7 +211,7 @@ func (s *Service) Component() Component {
 	}
 	return Component{
 		Name:         s.cfg.Name,
-		Run:          func(ctx context.Context) error { return s.run(ctx, "") },
+		Run:          func(ctx context.Context) error { return s.run(ctx, "", s.cfg.Signals) },
 		Ready:        func(context.Context) error { return s.Ready() },
 		Alive:        func(context.Context) error { return s.Alive() },
 		StartTimeout: start,

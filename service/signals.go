@@ -16,13 +16,13 @@ func (e *SignalError) Error() string { return fmt.Sprintf("service: signal: %v",
 // listen makes the first signal stop the Run under way, and the second one abort it, until the function that it returns is called.
 // A third one does what signals do by default: it ends the process.
 // The goroutine is no task, because it waits for package signal; it has ended when that function returns.
-func (s *Service) listen() (release func()) {
-	if len(s.cfg.Signals) == 0 {
+func (s *Service) listen(signals []os.Signal) (release func()) {
+	if len(signals) == 0 {
 		return func() {}
 	}
 	arrived := make(chan os.Signal, 2) // package signal drops what finds no room
 	over := make(chan struct{})
-	signal.Notify(arrived, s.cfg.Signals...)
+	signal.Notify(arrived, signals...)
 	var listening sync.WaitGroup
 	listening.Go(func() {
 		for _, act := range []func(error){s.Stop, s.Abort} {

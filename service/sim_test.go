@@ -227,3 +227,49 @@ func TestSimEnds(t *testing.T) {
 		}
 	}, sim.Advances(0))
 }
+
+// tree is a service in a service, and somebody who ends or aborts the outer one.
+func tree(s *sim.T) {
+	w := newWorld(s, 2, service.OneForAll)
+	w.aborts = true
+	inner := service.New(quiet(service.Config{
+		Name: "inner", Strategy: service.OneForAll, MaxRestarts: 1 + s.IntN(2), Rand: s.Rand().Float64, CheckEvery: time.Hour, LastMoment: time.Minute,
+	}))
+	for i := range 2 {
+		inner.Add(w.component(i))
+	}
+	part := inner.Component()
+	part.Restart = service.Restart(s.IntN(3))
+	outer := service.New(quiet(service.Config{Name: "outer", MaxRestarts: 1 + s.IntN(2), Rand: s.Rand().Float64, CheckEvery: time.Hour, LastMoment: 3 * time.Second}))
+	outer.Add(part, service.Component{Name: "last", Run: untilDone, Stop: func(ctx context.Context) error {
+		return braid.Sleep(ctx, time.Duration(s.IntN(3))*time.Second)
+	}})
+	_ = braid.Run(s.Context(), func(_ context.Context, g *braid.Group) error {
+		g.Go(func(ctx context.Context) error {
+			err := outer.Run(ctx)
+			if e, ok := errors.AsType[*braid.StuckError](err); ok && !errors.Is(err, service.ErrAborted) {
+				s.Errorf("stuck: %v", e)
+			}
+			return nil
+		}, braid.Name("run"))
+		g.Go(func(ctx context.Context) error {
+			_ = braid.Sleep(ctx, time.Duration(s.IntN(8))*time.Second)
+			if s.IntN(2) == 0 {
+				outer.Stop(nil)
+				_ = braid.Sleep(ctx, time.Duration(s.IntN(3))*time.Second)
+			}
+			if s.IntN(2) == 0 {
+				outer.Abort(nil)
+			}
+			outer.Stop(nil)
+			return nil
+		}, braid.Name("end"))
+		return nil
+	})
+	w.wantOver(inner)
+}
+
+// The same holds in a service in a service, whenever the outer one is stopped or aborted.
+func TestSimTree(t *testing.T) {
+	sim.Test(t, tree, sim.Advances(0))
+}

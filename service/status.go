@@ -79,8 +79,14 @@ func (s *Service) Status() Status {
 	group := r.group
 	s.mu.Unlock()
 	if group != nil {
+		at := make(map[string]*ComponentStatus, len(st.Components))
 		for i := range st.Components {
-			st.Components[i].Tasks = r.unfinished(st.Components[i].Name)
+			at[st.Components[i].Name] = &st.Components[i]
+		}
+		for _, t := range group.Unfinished() {
+			if c := at[r.componentOf(t)]; c != nil {
+				c.Tasks = append(c.Tasks, t)
+			}
 		}
 	}
 	return st

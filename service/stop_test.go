@@ -319,6 +319,24 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
+// long keeps the lists of tasks in the log.
+type long struct {
+	slog.Handler
+	lists [][]string
+}
+
+func (l *long) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *long) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if list, ok := a.Value.Any().([]string); ok {
+			l.lists = append(l.lists, list)
+		}
+		return true
+	})
+	return nil
+}
+
 // A component that fails to stop.
 var stuckCases = []testCase{
 	{"a component that does not stop in time is named, with its tasks, ages and waits; the others are stopped, and Run returns", func(t *testing.T, ctx context.Context) {
@@ -386,6 +404,32 @@ var stuckCases = []testCase{
 			must(t, braid.Sleep(ctx, time.Second))
 			s.Stop(nil)
 			contains(t, failureOf(t, u.end(t, ctx), "a", service.InStop).Error(), "shop/a/alive (2s old")
+			leave.Set()
+			must(t, braid.Sleep(ctx, time.Second))
+		})
+	}},
+	{"a line of the log lists no more than some of the tasks, the error lists all", func(t *testing.T, ctx context.Context) {
+		var leave braid.Event
+		log := &long{}
+		s := newService(service.Config{Log: slog.New(log), StopTimeout: 1500 * time.Millisecond}, service.Component{Name: "mule", Run: func(ctx context.Context) error {
+			return braid.Run(ctx, func(_ context.Context, g *braid.Group) error {
+				for range 1000 {
+					g.Go(never(&leave))
+				}
+				return nil
+			})
+		}})
+		with(t, ctx, func(ctx context.Context, g *braid.Group) {
+			u := begin(g, s)
+			must(t, braid.Sleep(ctx, time.Second))
+			s.Stop(nil)
+			stuck, ok := errors.AsType[*braid.StuckError](u.end(t, ctx))
+			equal(t, "it is an error that lists all", ok && len(stuck.Tasks) == 1001, true)
+			equal(t, "lines with a list", len(log.lists), 2)
+			for _, list := range log.lists {
+				equal(t, "listed", len(list), 11)
+				equal(t, "the last", list[10], "and 991 more")
+			}
 			leave.Set()
 			must(t, braid.Sleep(ctx, time.Second))
 		})
