@@ -341,6 +341,23 @@ func ExampleStatusError() {
 	// Output: 404 "no such user"
 }
 
+// It says when to come back, which a retry around it heeds, and a work queue in whose handler it happens.
+func ExampleStatusError_RetryAfter() {
+	server, config := serveFor(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "120")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	defer server.Close()
+	_ = session.Run(context.Background(), config, func(ctx context.Context, s *session.Session) error {
+		_, err := session.GetJSON[int](ctx, s, "quota")
+		if status, ok := errors.AsType[*session.StatusError](err); ok {
+			fmt.Println(status.RetryAfter())
+		}
+		return nil
+	})
+	// Output: 2m0s
+}
+
 // No body is larger than allowed, whatever it was on the wire.
 func ExampleBodyError() {
 	server, config := serveFor(func(w http.ResponseWriter, r *http.Request) {
