@@ -13,7 +13,8 @@ type Restart int
 const (
 	// Never restarts nothing: if Run fails, the service stops in order and returns the failure. It is the default.
 	Never Restart = iota
-	// OnFailure starts the component again if its Run has failed, panics included; if it returned nil, its work is done.
+	// OnFailure starts the component again if its Run has failed, panics included; if it returned nil, its work is done,
+	// and so it is if somebody else has cancelled its task, as the inspector can, and it obeyed.
 	OnFailure
 	// Always starts it again in either case: for what should never end.
 	Always
@@ -36,6 +37,7 @@ type Component struct {
 
 	// Start gets hold of what the component needs, and returns when it has it. If it fails, it leaves nothing behind:
 	// Stop is not called then. It has StartTimeout together with what follows until the component is ready.
+	// Its ctx ends when it has returned, so what is to live longer must not hang on it; what goes on belongs into Run.
 	Start func(context.Context) error
 
 	// Run is the work itself. It begins when Start has succeeded, and goes on until its ctx ends: then it should finish what it

@@ -54,7 +54,7 @@ type Config struct {
 
 	// StopWithin bounds the whole stop, from when it is asked for: a component that comes to its turn late has less than its StopTimeout.
 	// It should be shorter than the time after which the platform kills the process. 0 means that the components' own limits are enough.
-	// When it is over, those that have not had their turn still have it, with LastMoment each.
+	// When it is over, those that have not had their turn still have it, with LastMoment each. Without it the whole may take the sum of all StopTimeouts.
 	StopWithin time.Duration
 
 	// Drain is how long the service works on as before, but says that it is not ready, before it stops the first component:

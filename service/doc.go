@@ -5,7 +5,7 @@
 //	svc.Add(
 //		service.Component{Name: "db", Start: db.Open, Stop: db.Close, Ready: db.Ping},
 //		service.HTTP(service.HTTPConfig{Addr: ":8080", Handler: routes(db)}),
-//		service.Periodic(service.PeriodicConfig{Name: "cleanup", Every: time.Hour, Do: db.Cleanup}),
+//		service.Periodic(service.PeriodicConfig{Name: "cleanup", Every: time.Hour, Do: db.Cleanup, KeepGoing: true}),
 //	)
 //	os.Exit(svc.Main(context.Background()))
 //
@@ -32,6 +32,8 @@
 //
 // A panic in a component's function is a failure of the component, with its stack: in the error, in the log, and in the line that tells of the restart.
 // runtime.Goexit is a failure too. Neither keeps another component from being stopped.
+//
+// A panic in what is no component, a slog.Handler or Config.Rand, is one of Run, after what was started has been released as in an abort.
 //
 // # Time
 //

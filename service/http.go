@@ -52,7 +52,7 @@ type HTTPConfig struct {
 	// With a TLSConfig, which must hold the certificates, it serves TLS.
 	Configure func(*http.Server)
 
-	// OnListen, if not nil, hears of the address when the server listens, before it serves.
+	// OnListen, if not nil, hears of the address when the server listens, before it serves. The log has it too.
 	OnListen func(net.Addr)
 
 	// Log hears of what net/http says, of panics and of the stop; nil means that of the service.
@@ -97,12 +97,15 @@ func (c *HTTPConfig) checkPatterns() (wrong string) {
 	return ""
 }
 
-// HTTP returns a server as a component.
+// HTTP returns a server as a component, whose Restart and timeouts may be set.
 //
 // Its Start listens: an address that is taken is a failure of the start, and the next component starts when connections are accepted.
 // When it is told to stop, it refuses new requests, on a listener that is still open, until those that are under way have been answered, and then closes.
-// Connections on which nothing is under way get no more than a second. When the StopTimeout is over, the requests are cancelled, and have the last moment
-// to tell their clients.
+// Connections on which nothing is under way get no more than a second. When the StopTimeout is over, the requests are cancelled, and have a part of the
+// last moment to tell their clients; then the connections are closed, for who reads a body, or writes to a client that does not read.
+// A connection that a handler has taken over is the handler's to close.
+//
+// If the listener fails, the component is not ready any more, and has failed when the requests under way have been answered; they have the StopTimeout for that.
 //
 // HTTP panics if c makes no sense. The connections are those of net/http, each with its goroutine. On the event loop the requests are tasks of the loop.
 func HTTP(c HTTPConfig) Component {

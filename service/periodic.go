@@ -60,6 +60,7 @@ func (c *PeriodicConfig) check() string {
 
 // Periodic returns a component that calls a function at each multiple of a period. Runs never overlap: what a run takes is not added to the
 // period, and the times that pass while it goes on are left out. When the component is told to stop, the ctx of the run that is under way ends.
+// Restart and the timeouts of the component may be set.
 //
 // A run that calls runtime.Goexit ends the component, with KeepGoing too. Periodic panics if c makes no sense.
 func Periodic(c PeriodicConfig) Component {

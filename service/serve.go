@@ -12,7 +12,8 @@ import (
 //
 // serve is called at once, as a task "serve", in a way that may block its goroutine. If it returns by itself, so does the Run, with its error.
 // When the component is told to stop, shutdown is called by the component's own task, in a [Shield], so its ctx ends when the component's time is over;
-// what serve returns then is the answer to that, and dropped. The Run ends when both have returned.
+// what serve returns then is the answer to that, and dropped. The Run ends when both have returned: if shutdown fails, and serve therefore goes on,
+// the component is reported as stuck.
 //
 // Serve panics if one of them is nil.
 func Serve(serve func() error, shutdown func(context.Context) error) func(context.Context) error {

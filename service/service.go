@@ -194,7 +194,9 @@ func (s *Service) Main(ctx context.Context) (status int) {
 }
 
 // Component returns s as a component of another service, which may restart it with all that is in it: a tree of supervisors.
-// Its StopTimeout is what all of its own components take at most; its name is that of s.
+// Its StopTimeout is what all of its own components take at most; its name is that of s, which must have one. Add the components of s before.
+//
+// If the component's time is over, or the outer service is aborted, s is aborted, within a third of the outer LastMoment. That goes for any Run in a component.
 func (s *Service) Component() Component {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,8 @@ import (
 )
 
 // Shield calls fn with a ctx that does not end when the component is told to stop, but when its StopTimeout is over: for a Run that finishes
-// what it has in hand. It is [braid.Shield] with what is left of the component's time. The same goes for the tasks and scopes that the component opens.
+// what it has in hand. It is [braid.Shield] with what is left of the component's time; as long as nobody stops the component, that has no end.
+// The same goes for the tasks and scopes that the component opens.
 //
 // It returns what fn returns. In a ctx that belongs to no component the limit is [DefaultStopTimeout], so that a component can be tested alone.
 //
