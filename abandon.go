@@ -55,6 +55,7 @@ func Abandon[T any](ctx context.Context, fn func(context.Context) (T, error), di
 		enrolled.leave()
 		return true
 	}
+	h.node.task, h.node.kind, h.node.link = h, kindTask, g.node.link // all that a walker looks at, before one can
 	enrolled = enroll(h)
 	g.start(h, mayQueue)
 

@@ -299,7 +299,9 @@ func (g *Group) spawn(h *Handle, mode spawnMode) spawnResult { return g.spawnFro
 
 // spawnFrom is spawn by a task that h may keep waiting, on schedulers with an eager mode, if direct is h.
 func (g *Group) spawnFrom(h *Handle, mode spawnMode, direct *Handle) spawnResult {
-	h.node.task, h.node.kind = h, kindTask
+	if h.node.task == nil {
+		h.node.task, h.node.kind = h, kindTask
+	}
 	if h.node.link == nil {
 		h.node.link = g.node.link
 	}

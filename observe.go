@@ -118,19 +118,23 @@ func peek(object *sched.Object) (record.Resource, bool) {
 //
 // Release has no ctx, so who gives back is known by elimination only: a task that is parked, or has ended, did not do it.
 // While that leaves several, the permit is owed: each of them is listed as a holder that may have given back.
-// A debt is settled when a task asks again, or ends, since as a rule a task asks for a second permit when it has given back the first.
-// A release that none of the holders can have made shows that permits change hands; then nothing is known until none is in use.
+// A debt is settled when a task ends, or asks again: as a rule a task asks for a second permit when it has given back the first,
+// and it stays the rule of this semaphore until a task is seen that surely holds both.
+// A release that none of the holders can have made shows that permits change hands, as they do where a semaphore is a signal;
+// then nothing is known of it any more.
 type ledger struct {
 	list    []held
 	owed    int64
 	unknown bool
+	handed  bool // permits have changed hands before
+	nested  bool // somebody has taken a second one while it held the first
 	turn    uint8
 }
 
 // took notes that h, which may be nil, has been given n. inUse counts what is in use now.
 func (l *ledger) took(h *Handle, n, inUse int64) {
 	if inUse == n {
-		*l = ledger{list: l.list[:0]} // all that came before has been given back
+		l.empty() // all that came before has been given back
 	}
 	if l.unknown {
 		return
@@ -140,9 +144,12 @@ func (l *ledger) took(h *Handle, n, inUse int64) {
 		if e.task != h {
 			continue
 		}
-		paid := min(l.owed, e.amount)
-		l.owed -= paid
-		e.amount += n - paid
+		l.nested = l.nested || l.owed < e.amount
+		if !l.nested {
+			l.owed -= e.amount
+			e.amount = 0
+		}
+		e.amount += n
 		return
 	}
 	if len(l.list) == record.MaxListed {
@@ -164,9 +171,22 @@ const (
 
 // gave notes that somebody is about to give n back. inUse counts what is in use before that.
 func (l *ledger) gave(n, inUse int64) {
-	if l.unknown {
-		return
+	if !l.unknown {
+		l.settleOne(n, inUse)
 	}
+	if inUse == n {
+		l.empty() // at once: what a task that has ended is kept alive by, is only what it has not given back
+	}
+}
+
+// empty begins anew, as nothing is in use.
+func (l *ledger) empty() {
+	clear(l.list)
+	l.list, l.owed, l.unknown = l.list[:0], 0, l.handed
+}
+
+// settleOne finds out who gave n back.
+func (l *ledger) settleOne(n, inUse int64) {
 	if l.turn++; len(l.list) > few && l.turn%lookEvery != 0 {
 		l.owed += n
 		return
@@ -190,7 +210,7 @@ func (l *ledger) gave(n, inUse int64) {
 	case able > 0:
 		l.owed += n
 	case known >= inUse:
-		l.unknown, l.list = true, nil
+		l.unknown, l.handed, l.list = true, true, nil
 	}
 }
 
@@ -242,7 +262,8 @@ func (h *Handle) parked() bool {
 // The lock of the queue guards it.
 type users struct {
 	last    *Handle
-	list    []*Handle
+	list    []*Handle // that have not ended, when it was last looked
+	ended   bool      // some have
 	unknown bool
 }
 
@@ -262,14 +283,19 @@ func (u *users) add(ctx context.Context) {
 	if slices.Contains(u.list, h) {
 		return
 	}
-	if len(u.list) == maxUsers {
-		u.list = slices.DeleteFunc(u.list, (*Handle).over)
-	}
+	u.forget()
 	if len(u.list) == maxUsers {
 		*u = users{unknown: true}
 		return
 	}
 	u.list = append(u.list, h)
+}
+
+// forget takes out those who have ended.
+func (u *users) forget() {
+	n := len(u.list)
+	u.list = slices.DeleteFunc(u.list, (*Handle).over)
+	u.ended = u.ended || len(u.list) < n
 }
 
 func (h *Handle) over() bool { return h.State().Ended() }
@@ -288,7 +314,10 @@ func (u *queueUsers) observe(o *observed) {
 
 // observe lists the users that have not ended.
 func (u *users) observe(o *observed, mode string) {
-	u.list = slices.DeleteFunc(u.list, (*Handle).over)
+	u.forget()
+	if u.ended {
+		o.attr("former "+mode+"ters", 1)
+	}
 	if u.last != nil && u.last.over() {
 		u.last = nil
 	}

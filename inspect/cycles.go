@@ -265,7 +265,7 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 	} else {
 		cycle = g.cycle(d.core)
 	}
-	joins, queues, pool := 0, false, false
+	joins, pool := 0, false
 	words := make([]string, 0, len(cycle))
 	for _, i := range cycle {
 		t := &v.s.Tasks[i]
@@ -278,9 +278,7 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 			joins++
 		case atSlot:
 			pool = true
-		case atPut, atGet, atWorkDone:
-			queues = true
-		case nowhere, atTask, atPermits:
+		case nowhere, atTask, atPermits, atPut, atGet, atWorkDone:
 		}
 		d.Cycle = append(d.Cycle, link)
 		words = append(words, link.Path+" "+link.Text)
@@ -293,8 +291,8 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 	case pool:
 		d.Kind = DeadlockPool
 	}
-	if queues && v.left < len(v.s.Tasks) {
-		d.Confidence = Likely // a task that has not used the queue so far may do so
+	if d.grounds = g.grounds(d.core); v.left < len(v.s.Tasks) && g.others(d) {
+		d.Confidence = Likely
 	}
 	d.Text = strings.Join(words, "; ")
 	if d.Kind != DeadlockOrphan && len(cycle) > 1 {
@@ -303,6 +301,58 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 	if more := d.Size - len(cycle); more > 0 {
 		d.Text += ". " + plural64(int64(more), "more task waits", "more tasks wait") + " because of it"
 	}
+}
+
+// grounds returns the tasks on which it rests that those of the core cannot go on: all that they wait for, near or far.
+func (g *waitGraph) grounds(core []int32) []int32 {
+	var one [1]int32
+	seen := make(map[int32]bool, len(core))
+	todo := slices.Clone(core)
+	for _, n := range todo {
+		seen[n] = true
+	}
+	var tasks []int32
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if n < g.first {
+			tasks = append(tasks, n)
+		}
+		for _, m := range g.follow(n, &one) {
+			if !seen[m] {
+				seen[m] = true
+				todo = append(todo, m)
+			}
+		}
+	}
+	slices.Sort(tasks)
+	return tasks
+}
+
+// others reports whether a task that can go on might help those of d, for all that is known: by using a queue that it has not used so far,
+// or by giving back permits of a semaphore that it did not take. If that is to be expected rather than not, d is weak.
+func (g *waitGraph) others(d *Deadlock) (might bool) {
+	v := g.v
+	get, held := false, false
+	for _, i := range d.grounds {
+		if v.place[i] < atPermits {
+			continue
+		}
+		ri := v.at[i]
+		switch state := &v.res[ri]; v.place[i] {
+		case atGet:
+			might, get, d.weak = true, true, d.weak || state.putters.gone
+		case atPut:
+			might, held, d.weak = true, true, d.weak || state.getters.gone
+		case atWorkDone:
+			might = true
+		default:
+			might, held = might || v.s.Resources[ri].Kind == kindSemaphore, true
+		}
+	}
+	// Those who wait for items, and for the end of each other, do so in every program that has nothing to do.
+	d.weak = d.weak || get && !held
+	return might
 }
 
 // lost says why nobody serves the place where a task waits.

@@ -21,6 +21,9 @@ type Deadlock struct {
 
 	core []int32 // positions of the tasks that wait for each other, the cycle and what is entangled with it; of an orphan, of those shown
 	gone bool    // what is waited for is held by a task that has ended
+
+	grounds []int32 // positions of all tasks on which it rests
+	weak    bool    // there are others that are likely to bring what is waited for
 }
 
 // Kinds of [Deadlock].
@@ -136,6 +139,7 @@ type waiting struct {
 type users struct {
 	known bool // at least one that lives
 	free  bool // one of them can go on, or there may be others
+	gone  bool // some have ended: this side is used by tasks that come and go
 }
 
 // serve reports whether they serve the other side, for all that is known.
@@ -287,6 +291,9 @@ const (
 	modePut   = "put"
 	modeGet   = "get"
 	modeWrite = "write"
+
+	attrFormerPutters = "former putters"
+	attrFormerGetters = "former getters"
 )
 
 // hasPermits says that r is a lock, or something else whose holders give back what they took.
@@ -476,12 +483,14 @@ func (v *reduction) inLine(ri int32, r *Resource) []waiting {
 // users finds out who uses a queue. Those who have ended do not count: somebody else may be meant to go on with it.
 func (v *reduction) users(ri int32, r *Resource) {
 	state := &v.res[ri]
+	state.putters.gone, state.getters.gone = r.Attrs[attrFormerPutters] > 0, r.Attrs[attrFormerGetters] > 0
 	for _, h := range r.Holders {
 		side, serves := &state.putters, atGet
 		if h.Mode == modeGet {
 			side, serves = &state.getters, atPut
 		}
 		if h.Ended {
+			side.gone = true
 			continue
 		}
 		i, ok := v.ix.tasks.get(h.Task)

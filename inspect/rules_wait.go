@@ -180,7 +180,8 @@ const minSamples = 10
 func (l *look) fullQueue(r *Resource) {
 	window := l.m.rules.Full
 	mem := l.memory(r)
-	_, waiting := l.first(r, opPut)
+	t, waiting := l.first(r, opPut)
+	waiting = waiting && t != nil
 	if window < 0 || len(mem.full) == 0 && !waiting {
 		return
 	}
@@ -204,7 +205,7 @@ func (l *look) fullQueue(r *Resource) {
 	case busy == 0:
 		mem.full = nil
 		return
-	case !waiting || len(mem.full) < minSamples || l.at.Sub(mem.full[0].at) < window || 2*busy <= len(mem.full):
+	case !waiting || l.stuck[t.ID] || len(mem.full) < minSamples || l.at.Sub(mem.full[0].at) < window || 2*busy <= len(mem.full):
 		return
 	}
 	k := suspicion{}
@@ -241,7 +242,7 @@ func (l *look) starvedQueue(r *Resource) {
 	k.Subjects = []Subject{l.s.resourceSubject(r.ID, nil)}
 	if t, ok := l.first(r, opPut); ok && t != nil {
 		since := l.m.tasks[t.ID].since
-		if t.Wait == nil || t.Wait.Resource != r.ID || since.IsZero() || l.at.Sub(since) <= limit || l.at.Sub(mem.changed) <= limit {
+		if t.Wait == nil || t.Wait.Resource != r.ID || l.stuck[t.ID] || since.IsZero() || l.at.Sub(since) <= limit || l.at.Sub(mem.changed) <= limit {
 			return
 		}
 		k.Subjects = append(k.Subjects, l.s.taskSubject(t))
@@ -259,7 +260,7 @@ func (l *look) starvedQueue(r *Resource) {
 		return // somebody may come to put; a consumer that waits for work is as it should be
 	}
 	since := l.m.tasks[t.ID].since
-	if t.Wait == nil || t.Wait.Resource != r.ID || since.IsZero() || l.at.Sub(since) <= limit || l.at.Sub(mem.changed) <= limit {
+	if t.Wait == nil || t.Wait.Resource != r.ID || l.stuck[t.ID] || since.IsZero() || l.at.Sub(since) <= limit || l.at.Sub(mem.changed) <= limit {
 		return
 	}
 	k.Subjects = append(k.Subjects, l.s.taskSubject(t))
