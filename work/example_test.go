@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/service"
 	"github.com/braid-go/braid/work"
 )
 
@@ -300,6 +302,51 @@ func ExampleQueue_Drain() {
 	// now is done
 	// tomorrow is left
 	// <nil> braid: the queue has been shut down
+}
+
+// A queue as a component of a service. The end of ctx is the order to stop: then the jobs that are there are finished, as long as
+// the component's time lasts, and handlers do not notice. What is left after that is kept.
+func ExampleQueue_Drain_service() {
+	jobs := newJobs(nil)
+	mail := func(ctx context.Context) error {
+		return service.Shield(ctx, func(shielded context.Context) error {
+			return braid.Run(shielded, func(scope context.Context, g *braid.Group) error {
+				g.Go(func(ctx context.Context) error {
+					return jobs.Run(ctx, func(ctx context.Context, job *work.Job[string]) error {
+						fmt.Println(job.Payload, "is done, the ctx is", ctx.Err())
+						return nil
+					})
+				})
+				var told braid.Event
+				stop := context.AfterFunc(ctx, told.Set)
+				defer stop()
+				if err := told.Wait(scope); err != nil {
+					return err // Run has failed
+				}
+				left, err := jobs.Drain(scope, 20*time.Second)
+				for _, job := range left {
+					fmt.Println(job.Payload, "is left")
+				}
+				return err
+			})
+		})
+	}
+	svc := service.New(service.Config{Name: "shop", Log: slog.New(slog.DiscardHandler)})
+	svc.Add(
+		service.Component{Name: "mail", Run: mail, StopTimeout: 30 * time.Second},
+		service.Component{Name: "orders", Run: func(ctx context.Context) error {
+			_, _ = jobs.Enqueue(ctx, "tomorrow", work.After(24*time.Hour))
+			svc.Stop(nil) // as a signal would
+			_ = new(braid.Event).Wait(ctx)
+			_, err := jobs.Enqueue(context.WithoutCancel(ctx), "the last order") // it stops before mail does
+			return err
+		}},
+	)
+	fmt.Println(svc.Run(context.Background()))
+	// Output:
+	// the last order is done, the ctx is <nil>
+	// tomorrow is left
+	// <nil>
 }
 
 // Stop interrupts what runs and returns all that is not done, to be put into the next queue.
