@@ -30,7 +30,8 @@ const maxHeader = 64 << 10
 // # Cancellation
 //
 // The end of ctx is the order to give up: Serve returns at once, with a
-// [*braid.StuckError] that lists what ran.
+// [*braid.StuckError] that lists what ran. If ctx is done already, it starts
+// nothing and returns the cause.
 func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(url, console string)) error {
 	return newApp(cfg, log, ready).serve(ctx)
 }
@@ -73,12 +74,18 @@ func newApp(cfg Config, log *slog.Logger, ready func(url, console string), extra
 }
 
 func (a *app) serve(ctx context.Context) (err error) {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	defer context.AfterFunc(ctx, func() {
 		a.Stop(nil) // if it has not begun yet
 		a.Abort(context.Cause(ctx))
 	})()
+	gone := ctx
 	return errors.Join(braid.Run(context.WithoutCancel(ctx), func(ctx context.Context, _ *braid.Group) error {
-		err = a.Run(ctx)
+		if err = a.Run(ctx); err == nil && a.Status().State == service.Idle {
+			err = context.Cause(gone) // it has ended before anything began
+		}
 		return nil
 	}, braid.Name("main")), err)
 }

@@ -252,6 +252,20 @@ func TestBackgroundFailsAndRequestIsStuck(t *testing.T) {
 	}
 }
 
+// Under a ctx that is done nothing is started, and that is no success.
+func TestGoneBefore(t *testing.T) {
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(gone)
+	for range 50 {
+		cfg := template.Config{HTTP: "127.0.0.1:0", DB: filepath.Join(t.TempDir(), "test.db"), Grace: time.Hour, Heartbeat: time.Hour}
+		err := template.Serve(ctx, cfg, slog.New(slog.DiscardHandler), func(string, string) { t.Error("it serves") })
+		if !errors.Is(err, gone) {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
 // The end of ctx is the order to give up: no grace.
 func TestGiveUp(t *testing.T) {
 	leave := make(chan struct{})
