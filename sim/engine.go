@@ -58,10 +58,11 @@ type engine struct {
 
 	tape     []choice
 	steps    int
-	stopAt   int // the step at which the schedule is ended
-	advances int // of the clock while somebody could run
-	offers   int // of faults
-	switches int // a task that could go on did not
+	stopAt   int  // the step at which the schedule is ended
+	advances int  // of the clock while somebody could run
+	offers   int  // of faults
+	seeds    bool // in some schedule a value was drawn that stands for more than are tried out
+	switches int  // a task that could go on did not
 	hash     uint64
 	trace    []event
 	labels   labels
@@ -294,6 +295,9 @@ func (e *engine) program() {
 func (e *engine) setReturned() {
 	if !raceBackend || !e.remote(e.setReturned) {
 		e.returned = true
+		if e.red != nil {
+			e.red.step.all = true // no timer fires any more, unless somebody can run
+		}
 	}
 }
 

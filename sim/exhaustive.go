@@ -13,8 +13,11 @@ type depthFirst struct {
 	cut   bool
 }
 
-// manyValues is from where on a choice of values is not tried out: it stands for a seed.
+// manyValues is how many values are tried out. Where there are more, they are seeds, and 0 stands for all.
 const manyValues = 256
+
+// isSeed reports whether one of n answers stands for all.
+func isSeed(k kind, n int) bool { return k == kindValue && n > manyValues }
 
 // costly reports whether answering v counts against the bound.
 func (c choice) costly(v uint32) bool {
@@ -37,7 +40,7 @@ func (d *depthFirst) next(tape []choice) bool {
 	}
 	for i := len(tape) - 1; i >= 0; i-- {
 		c := tape[i]
-		if c.kind == kindValue && c.n > manyValues {
+		if isSeed(c.kind, int(c.n)) {
 			continue
 		}
 		for v := c.value + 1; v < c.n; v++ {
@@ -55,6 +58,14 @@ func (d *depthFirst) next(tape []choice) bool {
 		}
 	}
 	return false
+}
+
+// seedsText says for what the search is not complete all the same.
+func (e *engine) seedsText() string {
+	if e.seeds {
+		return ", for one seed of Rand or value of a large IntN"
+	}
+	return ""
 }
 
 // exhaust tries all schedules.
@@ -87,7 +98,7 @@ func (s *search) exhaust(r *runner) *found {
 		done = bound
 		if !d.cut {
 			s.complete = true
-			s.how = fmt.Sprintf("complete: all %d schedules", seen)
+			s.how = fmt.Sprintf("complete: all %d schedules", seen) + r.eng.seedsText()
 			return nil
 		}
 	}

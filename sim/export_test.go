@@ -183,8 +183,8 @@ type Coverage struct {
 
 // Cover runs an exhaustive search without preemption bounds, reduced or not, and collects what comes out, whatever fails.
 // A reduced one may be made blind to a kind of use, which makes it wrong.
-func Cover(tb testing.TB, prog func(*T), limit int, reduce bool, blind string) Coverage {
-	s := newSearch(tb, prog, Reduce(), Schedules(limit))
+func Cover(tb testing.TB, prog func(*T), limit int, reduce bool, blind string, opts ...Option) Coverage {
+	s := newSearch(tb, prog, append([]Option{Reduce(), Schedules(limit)}, opts...)...)
 	r := s.runner()
 	defer r.close()
 	c := Coverage{Outcomes: map[string]int{}}
@@ -245,6 +245,13 @@ func Cover(tb testing.TB, prog func(*T), limit int, reduce bool, blind string) C
 		if c.Schedules+c.GivenUp >= limit {
 			return c
 		}
+	}
+}
+
+// Saw counts what the running task has seen as something that it has done.
+func Saw(s *T, what string) {
+	if t := s.eng.cur.Load(); t != nil && s.eng.seen != nil {
+		s.eng.seen(t, what)
 	}
 }
 

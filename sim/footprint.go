@@ -326,11 +326,25 @@ func (r *reducer) ended(t *task) {
 // cancels is called when the step may cancel g. Those of its tasks that are cancelled are seen, but for the body.
 func (r *reducer) cancels(g *braid.Group) {
 	info := r.names.group(g)
-	if info.limited || info.others || info.by == nil {
+	if info.limited || info.others || info.by == nil || !r.hasBody(info.by, g) {
 		r.step.all = true
 		return
 	}
 	r.step.add(info.by.key, Writing)
+}
+
+// hasBody reports whether t is the task in which g's Run was called. Paths tell, unless two tasks have the same one.
+func (r *reducer) hasBody(t *task, g *braid.Group) bool {
+	path := g.Path()
+	if name := g.Name(); name != "" {
+		path = strings.TrimSuffix(path, "/"+name)
+	}
+	for _, other := range r.eng.arena[:r.eng.used] {
+		if other != t && other.job != nil && other.job.Path() == path {
+			return false
+		}
+	}
+	return t.id == 0 || t.job != nil && t.job.Path() == path
 }
 
 // spawned is called when a step has started t.

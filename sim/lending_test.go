@@ -225,7 +225,7 @@ func stateSubjects() []subject {
 							})
 							return nil
 						})
-					})
+					}, braid.Name(fmt.Sprintf("t%d", i)))
 				}
 				return nil
 			})

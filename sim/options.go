@@ -150,6 +150,11 @@ func Regressions(dir string) Option {
 // plain memory, atomics, a sync.Mutex, a map, and what such a function as Statistics or State looks at, have no points,
 // and two steps that use them are taken to have nothing to do with each other. A step is what a task does from one operation of braid
 // to its next. What only one task uses, or what is only looked at when the scope around the tasks has ended, need not be announced.
+// A primitive counts as plain memory until it has been used with a ctx of the simulator once, for what is done to it without one, such as
+// TryLock, Set or Resolve, has no point before; and so does a context of package context that one task cancels and another one uses.
+// Each task uses the ctx that it was given, or one made from it. Tasks that run nested scopes had better have names of their own:
+// among several with the same path it cannot tell whose scope is cancelled, and leaves out less.
+//
 // Operations that are not braid's, such as [Fault], [Network] or another package's own, go with nothing.
 // With an Invariant or an Eventually nothing is left out, for they look at everything after each step.
 //
@@ -163,6 +168,7 @@ func Reduce() Option {
 }
 
 // Complete makes the test fail if an exhaustive search is cut before it has tried all schedules.
+// Values of [T.IntN] are tried out up to 256; beyond, and for [T.Rand], 0 stands for all, and the summary says so.
 func Complete() Option { return option{"Complete", func(c *config) { c.whole = true }} }
 
 // newConfig applies the options, and then the environment.

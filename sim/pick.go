@@ -145,8 +145,11 @@ func (e *engine) choose(k kind, n int) int {
 		return 0
 	}
 	var i int
+	e.seeds = e.seeds || isSeed(k, n)
 	if e.red != nil {
-		i = e.red.choose(n)
+		if !isSeed(k, n) {
+			i = e.red.choose(n)
+		}
 	} else {
 		i = e.src.other(k, n)
 	}

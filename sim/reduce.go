@@ -320,7 +320,7 @@ func (s *search) exhaustReduced(r *runner) *found {
 		if !more {
 			s.complete = true
 			s.given = given
-			s.how = fmt.Sprintf("complete: %d schedules stand for all, %d were given up", full, given)
+			s.how = fmt.Sprintf("complete: %d schedules stand for all, %d were given up", full, given) + r.eng.seedsText()
 			return nil
 		}
 		if full+given >= s.schedules {

@@ -189,6 +189,28 @@ var planted = map[string]func(*sim.T){
 			s.Errorf("the scope failed: %v", err)
 		}
 	},
+	"a body that starts nothing itself": func(s *sim.T) {
+		known := never(s)
+		var ready braid.Event
+		var inner *braid.Group
+		together(s, func(ctx context.Context) error {
+			return braid.Run(ctx, func(ctx context.Context, g *braid.Group) error {
+				inner = g
+				ready.Set()
+				if err := ctx.Err(); err != nil {
+					return braid.Yield(context.WithoutCancel(ctx))
+				}
+				return known.Wait(ctx)
+			})
+		}, func(ctx context.Context) error {
+			if err := ready.Wait(ctx); err != nil {
+				return err
+			}
+			inner.Go(nothing)
+			inner.Cancel(nil)
+			return nil
+		})
+	},
 	"notified too early": func(s *sim.T) {
 		var m braid.Mutex
 		c := braid.NewCond(&m)

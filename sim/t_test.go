@@ -125,6 +125,13 @@ func TestValues(t *testing.T) {
 	if len(seen) != 3 {
 		t.Errorf("values %v", seen)
 	}
+	for _, opt := range []sim.Option{sim.Exhaustive, sim.Reduce()} {
+		tb := &recorder{TB: t}
+		if err := sim.Find(tb, func(s *sim.T) { s.Rand(); s.IntN(2) }, nil, opt, sim.Complete()); err != nil {
+			t.Error(err)
+		}
+		says(t, tb.text(), "(complete: ", "for one seed of Rand")
+	}
 	fails(t, func(s *sim.T) {
 		if s.IntN(10) == 7 {
 			s.Fatalf("seven, on the clock %v", s.Now())
