@@ -293,6 +293,27 @@ func TestHTTPHalfABody(t *testing.T) {
 	}
 }
 
+// Nor does who writes to a client that does not read.
+func TestHTTPClientDoesNotRead(t *testing.T) {
+	d := &diary{}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for {
+			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+				d.add("cut")
+				return
+			}
+		}
+	})
+	web(t, service.HTTPConfig{Handler: handler}, nil, func(t *testing.T, s *service.Service, m *memory, end func() error) {
+		m.dial(t).get("/")
+		synctest.Wait()
+		s.Stop(nil)
+		failureOf(t, end(), "http", service.InStop)
+		equal(t, "what has happened", d.all(), "cut")
+		equal(t, "state", stateOf(s, "http"), service.Stopped)
+	})
+}
+
 // A handler that calls runtime.Goexit has not succeeded.
 func TestHTTPGoexit(t *testing.T) {
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { runtime.Goexit() })
