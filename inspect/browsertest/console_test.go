@@ -1,4 +1,4 @@
-package browsertest
+package browsertest_test
 
 import (
 	"context"
@@ -342,7 +342,7 @@ func TestTask(t *testing.T) {
 	p.until("text('#badge') === '1'")
 	p.to(fmt.Sprintf("#/task/%d", s.id(t, "shop/left")), "task")
 	p.wants("#view", "mutex.Lock", "mutex books", "Held by shop/right", "In line: shop/left", "mutex accounts", "In line: shop/right",
-		"Why it does not go on", "That closes the circle", "D1", "1 goroutine", "browsertest.deadlocked", "program_test.go", "read only", "owner")
+		"Why it does not go on", "That closes the circle", "D1", "1 goroutine", "browsertest_test.deadlocked", "program_test.go", "read only", "owner")
 	p.until("!$('#cancel')")
 	p.until("[...$$('.facts a')].some((a) => a.textContent === 'shop')")
 	p.click("#view .steps a")

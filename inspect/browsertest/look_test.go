@@ -1,4 +1,4 @@
-package browsertest
+package browsertest_test
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 // busyShop is a program with something of everything.
 func busyShop(t *testing.T) {
 	t.Helper()
-	begin, release := new(braid.Event), new(braid.Event)
+	begin, release, closed := new(braid.Event), new(braid.Event), make(chan struct{})
 	begin.Set()
 	run(t, "shop", func(ctx context.Context, g *braid.Group) error {
 		deadlocked(g, begin)
@@ -46,14 +46,15 @@ func busyShop(t *testing.T) {
 		slow := g.Go(func(ctx context.Context) error { return braid.Shield(ctx, time.Hour, release.Wait) }, braid.Name("slow"))
 		slow.Cancel(fmt.Errorf("the shop closes"))
 		g.Go(func(context.Context) error { // braid sees no wait in it
-			for !release.IsSet() {
-				time.Sleep(time.Millisecond)
-			}
+			<-closed
 			return nil
 		}, braid.Name("busy"))
 		return park(ctx)
 	})
-	t.Cleanup(release.Set)
+	t.Cleanup(func() {
+		release.Set()
+		close(closed)
+	})
 }
 
 // eachView shows one view after another.
@@ -277,7 +278,7 @@ func TestNames(t *testing.T) {
 		`javascript:window.pwned=4`,
 		strings.Repeat("long-", 400),
 		strings.Repeat("w", 900),
-		"שלום-עולם‮reversed",
+		"שלום-עולם\u202ereversed",
 		"🧵🧶👩‍👩‍👧‍👦",
 		"two\nlines\tand a tab",
 		"${window.pwned=5}{{7*7}}%00%3Cb%3E",

@@ -1,4 +1,4 @@
-package browsertest
+package browsertest_test
 
 import (
 	"context"
@@ -164,14 +164,10 @@ func newFront(t *testing.T) *front {
 		ConnState: func(c net.Conn, s http.ConnState) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			switch s {
-			case http.StateNew:
-				f.conns[c] = true
-				if f.down.Load() {
-					c.Close()
-				}
-			case http.StateClosed, http.StateHijacked:
+			if s == http.StateClosed {
 				delete(f.conns, c)
+			} else if f.conns[c] = true; f.down.Load() {
+				c.Close()
 			}
 		},
 	}

@@ -6,7 +6,7 @@ const PAD = { left: 46, right: 8, top: 8, bottom: 20 };
 
 // chart makes an element with update(points). lines are {name, of(point)}; area fills below them; show puts a value into words.
 export function chart(title, lines, { area = false, show = String } = {}) {
-  const svg = s("svg", { role: "img", preserveAspectRatio: "none" });
+  const svg = s("svg", { role: "img", "aria-label": title, preserveAspectRatio: "none" });
   const values = lines.map(() => h("b"));
   const when = h("span.quiet");
   const el = h("section.card.chart", null, h("h3", null, title), svg,

@@ -84,6 +84,13 @@ export function since(from, to) {
   return from ? span((Date.parse(to) - Date.parse(from)) * 1000) : "";
 }
 
+// cut is text with no more than n characters, and … for the others.
+export function cut(text, n = 160) {
+  if (text.length <= n) return text;
+  const list = [...text]; // characters, of which some are two of a string's units
+  return list.length <= n ? text : list.slice(0, n - 1).join("") + "…";
+}
+
 export function number(n) {
   return Number(n).toLocaleString("en");
 }

@@ -1,5 +1,5 @@
 import { get } from "./api.js";
-import { h, morph, s, number } from "./dom.js";
+import { cut, h, morph, s, number } from "./dom.js";
 
 // Who waits for whom, drawn: from those that wait to those that could go on.
 // Columns are layers by the longest way; edges that close a circle are left out of that. What is wider than the page goes on
@@ -19,7 +19,7 @@ export function graphView(view) {
     const g = await get("graph", { of: "wait,hold,await", format: "json" }, signal);
     const m = fold(model(g));
     sum.textContent = m.nodes.length ? `${number(m.total)} tasks and things they wait on${m.cut ? `; ${number(m.cut)} are not drawn` : ""}${g.truncated ? "; there are more" : ""}` : "";
-    morph(box, h("div", null, m.nodes.length ? draw(m, box.clientWidth) : h("div.note", null, "Nobody waits for anybody.")));
+    morph(box, h("div", null, m.nodes.length ? draw(m, box.clientWidth || document.documentElement.clientWidth - 80) : h("div.note", null, "Nobody waits for anybody.")));
   }
   return { refresh };
 }
@@ -189,7 +189,7 @@ function draw(m, width) {
     right = Math.max(right, p.right);
   }
   const svg = s("svg", { viewBox: `0 0 ${right + 20} ${top}`, role: "group", "aria-label": "Who waits for whom" },
-    s("defs", null, ["", "dead", "stuck"].map((c) => s("marker" + (c ? "." + c : ""), { id: "tip" + c, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" }, s("path", { d: "M0 0L8 4L0 8z" })))));
+    s("defs", null, ["", "dead", "stuck"].map((c) => s("marker" + (c ? "." + c : ""), { id: "tip" + c, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" }, s("path", { d: "M0 0L8 4L0 8z" }))), s("clipPath", { id: "within" }, s("rect", { width: W - 4, height: H }))));
   svg.style.width = "100%"; // as wide as there is room, and not smaller than can be read
   svg.style.maxWidth = right + 20 + "px";
   svg.style.minWidth = SMALLEST * (right + 20) + "px";
@@ -205,13 +205,14 @@ function draw(m, width) {
     svg.append(s("g.node." + n.kind + (n.state === "active" ? ".active" : "") + (n.circle ? ".dead" : n.deadlock ? ".stuck" : "") + (isTask ? ".link" : ""), {
       transform: `translate(${n.x} ${n.y})`, tabindex: n === m.nodes[0] ? "0" : "-1", role: isTask ? "link" : "img", "aria-label": says, "data-key": n.key,
       onclick: isTask ? () => { location.hash = "#/task/" + n.id; } : undefined,
-      onkeydown: (e) => keys(e, n, m, svg),
-    }, s("title", null, says), s("rect", { width: W, height: H, rx: isTask ? 8 : 2 }), s("text", { x: 10, y: 18 }, short(title, 22)), s("text.sub", { x: 10, y: 33 }, short(sub, 26))));
+      onkeydown: (e) => keys(e, n, m),
+    }, s("title", null, says), s("rect", { width: W, height: H, rx: isTask ? 8 : 2 }), s("text", { x: 10, y: 18, "clip-path": "url(#within)" }, cut(title, 24)), s("text.sub", { x: 10, y: 33, "clip-path": "url(#within)" }, cut(sub, 28))));
   }
   return svg;
 }
 
-function keys(e, n, m, svg) {
+function keys(e, n, m) {
+  const svg = e.currentTarget.ownerSVGElement;
   const go = (list) => list.map((x) => svg.querySelector(`[data-key="${CSS.escape(x.key)}"]`)).find((x) => x)?.focus(); // not all are drawn
   const near = (dy) => m.nodes.filter((x) => x.x === n.x && (x.y - n.y) * dy > 0).sort((a, b) => Math.abs(a.y - n.y) - Math.abs(b.y - n.y));
   switch (e.key) {
@@ -226,7 +227,3 @@ function keys(e, n, m, svg) {
 }
 
 const circleFirst = (list) => list.sort((a, b) => !!b.circle - !!a.circle);
-
-function short(text, n) {
-  return text.length > n ? text.slice(0, n - 1) + "…" : text;
-}

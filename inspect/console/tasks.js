@@ -1,5 +1,5 @@
 import { get } from "./api.js";
-import { h, morph, number, since, state, span } from "./dom.js";
+import { cut, h, morph, number, since, state, span } from "./dom.js";
 
 // Tasks in a list, chosen and sorted by the process itself, a page at a time.
 
@@ -44,7 +44,7 @@ export function tasksView(view, params, app) {
       h("thead", null, h("tr", null, head("id", "id", true), head("state", "state"), head("since", "for", true), head("name", "task"), head("wait", "waits on"))),
       h("tbody", null, page.items.map((t, i) => h("tr", { tabindex: i ? "-1" : "0", "data-key": "task" + t.id, onclick: () => { location.hash = "#/task/" + t.id; }, onkeydown: rowKeys },
         h("td.num.quiet", null, t.id), h("td", null, state(t.state)), h("td.num", null, since(t.wait?.since || t.started, page.taken)),
-        h("td", null, t.path, t.cancel ? h("span.cancel", null, " asked to end") : null), h("td", null, t.wait_text || "")))));
+        h("td", { title: t.path }, cut(t.path), t.cancel ? h("span.cancel", null, " asked to end") : null), h("td", null, cut(t.wait_text || ""))))));
     return page.items.length ? table : h("div.note", null, "No task is like that.");
   }
 
@@ -53,7 +53,7 @@ export function tasksView(view, params, app) {
     return page.items.length ? h("table.table", null,
       h("thead", null, h("tr", null, h("th.num", null, "tasks"), keys.map((k) => h("th", { scope: "col" }, { site: "function", wait: "waits on" }[k] || k)), h("th", null, "states"), h("th.num", null, "longest"))),
       h("tbody", null, page.items.map((g, i) => h("tr", { tabindex: i ? "-1" : "0", "data-key": JSON.stringify(g.key), onclick: () => { location.hash = "#/task/" + g.example; }, onkeydown: rowKeys },
-        h("td.num", null, number(g.count)), keys.map((k) => h("td", null, g.key[k] || "–")), h("td", null, Object.entries(g.states || {}).map(([k, n]) => [state(k), " " + number(n) + " "])), h("td.num", null, g.oldest_us ? span(g.oldest_us) : ""))))) : h("div.note", null, "No task is like that.");
+        h("td.num", null, number(g.count)), keys.map((k) => h("td", null, cut(g.key[k] || "–"))), h("td", null, Object.entries(g.states || {}).map(([k, n]) => [state(k), " " + number(n) + " "])), h("td.num", null, g.oldest_us ? span(g.oldest_us) : ""))))) : h("div.note", null, "No task is like that.");
   }
 
   function rowKeys(e) {
