@@ -28,7 +28,8 @@ type Config struct {
 
 	// OnError hears of each failure of a handler of which no publisher is told, and of subscriptions that were disconnected.
 	// It is called with no lock held, by the task that calls the handler, or by a publisher, perhaps by several at a time;
-	// the handler's next event waits for it. If it panics, that is logged. nil means that failures are logged with log/slog.
+	// the handler's next event waits for it. So it must not wait for the end of handlers, as Close and Unsubscribe do; Subscription.Cancel does not.
+	// If it panics, that is logged. nil means that failures are logged with log/slog.
 	OnError func(*EventError)
 
 	// Inject adds to the header of an event what its publisher's ctx has, such as a trace; Extract puts it into the ctx of each handler.

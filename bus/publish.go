@@ -22,8 +22,9 @@ var ErrNoEvent = errors.New("bus: the event is nil, and has no type")
 //
 // Publish may be called by a handler. Where that would wait for itself the error is [braid.ErrSelfDeadlock]. If it would wait for the end of the
 // handler that calls, or of one that waits for that, nobody gets the event; if it would wait for room in the queue of one of these,
-// this subscription does not get it. Handlers that fill each other's queues with Block are not found out, nor are handlers that wait
-// for each other through an [Engine]: they wait until their ctx ends.
+// this subscription does not get it. All of this is known by ctx: a handler must pass on its own, or one made from it.
+// Handlers that fill each other's queues with Block are not found out, nor are handlers that wait for each other through an [Engine]:
+// they wait until their ctx ends.
 //
 // After the bus has been closed the error matches [ErrClosed].
 //

@@ -3,6 +3,7 @@ package cache
 import "encoding/json"
 
 // Codec writes values as bytes and reads them back. Both are called by many tasks at a time.
+// An error of Decode is one of the tier, and the value is loaded; a panic is one of the load, as in the function itself.
 type Codec[V any] interface {
 	Encode(V) ([]byte, error)
 	Decode([]byte) (V, error)

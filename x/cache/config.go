@@ -64,7 +64,7 @@ type Config[K comparable, V any] struct {
 	LoadTimeout time.Duration
 
 	// TaskName makes the key part of the names of tasks; nil means that it is not. It must not tell secrets: tools show it.
-	// A panic in it is logged, and the task has the name without the key.
+	// It is called by a Get that has to wait, even for a load that is under way. A panic in it is logged, and the task has the name without the key.
 	TaskName func(K) string
 
 	// Tier is a second, larger cache, which other processes may share. nil means that there is none.
@@ -80,7 +80,7 @@ type Config[K comparable, V any] struct {
 	TierTimeout time.Duration
 
 	// OnLoad hears of each load that has ended, unless it panicked. It is called by the load's task before those who wait go on, so it should be quick.
-	// A panic in it is logged and goes no further.
+	// A panic in it is logged and goes no further, and neither does runtime.Goexit.
 	OnLoad func(Load[K])
 
 	// OnTierError hears of each error of the tier that nobody is given: that it could not be asked, or not be told of a value.

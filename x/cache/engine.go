@@ -74,15 +74,14 @@ func (c *engine[K, V]) hit(ctx context.Context, key K) *entry[V] {
 	if ctx.Err() != nil {
 		return nil
 	}
+	// The clock before the search: to read it takes longer if something has just been written, and the search writes down what was used.
+	now := c.clock.real()
 	e := c.store.get(key)
 	if e == nil {
 		return nil
 	}
-	var now int64
 	if c.clock.virtual.Load() {
 		now = c.clock.now(ctx)
-	} else {
-		now = c.clock.real()
 	}
 	if now >= e.due.Load() {
 		return nil
