@@ -436,11 +436,11 @@ func ExampleConfig_drain() {
 		for svc.Ready() != nil {
 			_ = braid.Sleep(ctx, time.Millisecond)
 		}
+		begin := braid.Time(ctx)
 		svc.Stop(nil)
 		fmt.Println(svc.Ready(), ctx.Err())
-		begin := braid.Time(ctx)
 		err := new(braid.Event).Wait(ctx)
-		fmt.Println(braid.Time(ctx).Sub(begin) >= 5*time.Millisecond)
+		fmt.Println(braid.Time(ctx).Sub(begin) >= 10*time.Millisecond)
 		return err
 	}})
 	_ = svc.Run(context.Background())
