@@ -46,9 +46,10 @@ type node struct {
 
 // watch is what a node needs when code outside braid looks at its context.
 type watch struct {
-	done  chan struct{}
-	calls *call  // ring of functions to call at cancellation
-	id    uint64 // for the inspector; 0 until it has seen the node
+	done   chan struct{}
+	calls  *call  // ring of functions to call at cancellation
+	id     uint64 // for the inspector; 0 until it has seen the node
+	queued uint64 // the inspector's walk that has shown the task as one that waits for a slot
 }
 
 func (n *node) watched() *watch {

@@ -19,7 +19,7 @@ import (
 
 const walkStep = 256
 
-var lastID atomic.Uint64
+var lastID, lastWalk atomic.Uint64
 
 // identify returns the id of the task, giving it one if need be. h may be nil: then it is 0.
 func (h *Handle) identify() uint64 {
@@ -55,6 +55,7 @@ func walk(v record.Visitor) {
 }
 
 func (w *walker) all() {
+	w.number = lastWalk.Add(1)
 	tasks, groups := roots.all()
 	for _, g := range groups {
 		w.show(child{&g.node, false}, &level{})
@@ -71,22 +72,25 @@ func (w *walker) all() {
 }
 
 type walker struct {
-	v     record.Visitor
-	stack []level
-	spare [][]child
-	seen  record.Task
-	scope record.Scope
+	v      record.Visitor
+	number uint64 // of this walk
+	stack  []level
+	spare  [][]child
+	seen   record.Task
+	scope  record.Scope
 }
 
 // level is a ring of nodes that are being shown: the children of a node, or the tasks of a group that wait for a slot.
 type level struct {
-	node *node         // whose they are
-	ring *node         // node, or the queue of its group; the lock of node guards both
-	id   uint64        // of the node
-	end  record.Cancel // of the node
-	mark *node         // the bookmark; nil when the last child has been listed
-	list []child
-	next int // in list
+	node  *node         // whose they are
+	ring  *node         // node, or the queue of its group; the lock of node guards both
+	id    uint64        // of the node
+	end   record.Cancel // of the node
+	begun bool
+	mark  *node // the bookmark; nil when the last child has been listed
+	last  *node // another one, behind those who were there at the beginning: who spawns faster than we read would keep us for ever
+	list  []child
+	next  int // in list
 }
 
 type child struct {
@@ -109,7 +113,7 @@ func (w *walker) below() {
 	}
 }
 
-// enter puts n on the stack.
+// enter puts n on the stack. Of a group, first come those who wait for a slot: who gets one meanwhile is found among the children then.
 func (w *walker) enter(n *node, id uint64, end *record.Cancel) {
 	w.enterRing(n, n, id, end)
 	if n.kind == kindGroup {
@@ -123,56 +127,55 @@ func (w *walker) enterRing(n, ring *node, id uint64, end *record.Cancel) {
 		l.list, w.spare = w.spare[k-1], w.spare[:k-1]
 	}
 	w.stack = append(w.stack, l)
-	w.stack[len(w.stack)-1].start()
-}
-
-// start lists the first children.
-func (l *level) start() {
-	l.node.mu.Lock()
-	defer l.node.mu.Unlock()
-	if l.ring.first == nil {
-		return
-	}
-	l.mark = &node{kind: kindBookmark, detached: true}
-	l.take(l.ring.first)
 }
 
 // more lists the next children, and reports whether there are any.
 func (l *level) more() bool {
 	l.list, l.next = l.list[:0], 0
-	if l.mark == nil {
+	if l.begun && l.mark == nil {
 		return false
 	}
 	l.node.mu.Lock()
 	defer l.node.mu.Unlock()
-	return l.moreLocked()
-}
-
-func (l *level) moreLocked() bool {
 	n := l.ring
-	from, first := l.mark.next, n.first
-	n.drop(l.mark)
-	if n.first == nil || from == first && first != l.mark { // nothing is left, or nothing after the bookmark
-		l.mark = nil
-		return false
+	if !l.begun {
+		l.begun = true
+		if n.first == nil {
+			return false
+		}
+		l.mark = &node{kind: kindBookmark, detached: true}
+		l.take(n.first)
+		if l.mark != nil {
+			l.last = &node{kind: kindBookmark, detached: true}
+			n.push(l.last)
+		}
 	}
-	l.take(from)
-	return len(l.list) > 0 || l.mark != nil && l.moreLocked()
+	for len(l.list) == 0 && l.mark != nil { // there may be nothing but bookmarks for a while
+		from := l.mark.next
+		n.drop(l.mark)
+		l.take(from)
+	}
+	return len(l.list) > 0
 }
 
-// take lists children from c on, and leaves the bookmark after the last of them if there are more. node.mu is held.
+// take lists children from c on, up to the last one, and leaves the bookmark after them if there are more. node.mu is held.
 func (l *level) take(c *node) {
+	n := l.ring
 	for range walkStep {
-		if c.kind != kindBookmark {
-			l.list = append(l.list, child{c, c.slot})
-		}
-		if c.next == l.ring.first {
+		if c == l.last {
+			n.drop(c)
 			l.mark = nil
 			return
 		}
-		c = c.next
+		if c.kind != kindBookmark {
+			l.list = append(l.list, child{c, c.slot})
+		}
+		if c = c.next; c == n.first && l.last == nil {
+			l.mark = nil
+			return
+		}
 	}
-	l.ring.insert(l.mark, c)
+	n.insert(l.mark, c)
 }
 
 // insert puts c into the ring before at, which is not the first. n.mu is held.
@@ -238,10 +241,29 @@ func (g *Group) describe(s *record.Scope) {
 	}
 }
 
+// twice reports whether h is shown elsewhere: it was waiting for a slot, and now has one.
+func (w *walker) twice(h *Handle, l *level, state State) bool {
+	if l.ring == nil || l.node.kind != kindGroup || groupOf(l.node).limit == 0 {
+		return false
+	}
+	h.node.mu.Lock()
+	defer h.node.mu.Unlock()
+	if l.ring == l.node {
+		return h.node.watch != nil && h.node.watch.queued == w.number
+	}
+	if state == Queued {
+		h.node.watched().queued = w.number
+	}
+	return state != Queued
+}
+
 // task shows h, a member of the scope of l.
 func (w *walker) task(h *Handle, l *level, slot bool) {
 	state := h.State()
 	if state.Ended() {
+		return
+	}
+	if w.twice(h, l, state) {
 		return
 	}
 	id, link, limit := h.node.glance()

@@ -441,7 +441,7 @@ var healthyParts = []part{
 		for i := range 3 {
 			g.Go(again(func(ctx context.Context) error {
 				if _, err := b.Wait(ctx); err != nil {
-					return err
+					return unless(ctx, err) // broken, since another one's ctx has ended first
 				}
 				return while(ctx, m.Lock, m.Unlock, func() error { return rest(ctx, i) })
 			}))

@@ -519,6 +519,77 @@ func TestWalkShowsQueuedTasks(t *testing.T) {
 	}
 }
 
+// A program that starts tasks faster than they can be shown does not keep the walk for ever.
+func TestWalkEndsWhileTasksCome(t *testing.T) {
+	const first = 600 // more than are listed at a time
+	err := braid.Run(t.Context(), func(_ context.Context, g *braid.Group) error {
+		for i := range first {
+			park(g, fmt.Sprintf("chased/%d", i))
+		}
+		v := &hooked{tree: tree{tasks: map[string]record.Task{}, ids: map[uint64]string{}, prefix: "chased/"}}
+		v.at = func(shown int) {
+			if shown == 10*first {
+				g.Cancel(nil)
+				t.Error("the walk goes on and on")
+			}
+			if shown < 10*first {
+				park(g, "later")
+				park(g, "later")
+			}
+		}
+		record.Source.Walk(v)
+		if len(v.tasks) != first || len(v.twice) > 0 {
+			t.Errorf("%d of %d shown, twice %v", len(v.tasks), first, v.twice)
+		}
+		g.Cancel(nil)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Tasks that get a slot while others are shown are shown, and once.
+func TestWalkShowsWhoGetsASlotOnce(t *testing.T) {
+	const limit, waiting = 300, 600
+	err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+		gate := new(braid.Event)
+		for i := range limit {
+			g.Go(func(ctx context.Context) error { return gate.Wait(ctx) }, braid.Name(fmt.Sprintf("slots/first/%d", i)))
+		}
+		for i := range waiting {
+			park(g, fmt.Sprintf("slots/%d", i))
+		}
+		v := &hooked{tree: tree{tasks: map[string]record.Task{}, ids: map[uint64]string{}, prefix: "slots/"}}
+		v.at = func(shown int) {
+			if shown == 100 {
+				gate.Set()
+				for g.Statistics().Queued > waiting-limit {
+					if err := braid.Yield(ctx); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		}
+		record.Source.Walk(v)
+		for i := range waiting {
+			if name := fmt.Sprintf("slots/%d", i); v.tasks[name].ID == 0 {
+				t.Errorf("%s is not shown", name)
+				break
+			}
+		}
+		if len(v.twice) > 0 {
+			t.Errorf("twice: %v", v.twice)
+		}
+		g.Cancel(nil)
+		return nil
+	}, braid.Limit(limit))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // What a Run has given up on is still shown, until it ends.
 func TestWalkShowsWhatGraceLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
