@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptrace"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,11 +87,23 @@ func (x *exchange) leaked() (OpenBody, bool) {
 }
 
 // breakOff ends the exchange from outside. The caller of the request, or the reader of its body, hears of the cause.
+// A body that comes from Wrap may panic or exit, and OnEvent is told: whoever breaks off must go on.
 func (x *exchange) breakOff(cause error) {
 	x.cancel(cause)
-	if b := x.body.Load(); b != nil {
-		b.breakOff(cause)
+	b := x.body.Load()
+	if b == nil {
+		return
 	}
+	apart(func() {
+		defer func() {
+			v := recover()
+			if v != nil {
+				slog.Error("session: the body of a response panicked when it was closed", "session", x.s.config.Name, "url", x.req.URL.Redacted(), "panic", v, "stack", string(debug.Stack()))
+			}
+			x.finish(cause) // as it is if the body could be closed
+		}()
+		b.breakOff(cause)
+	})
 }
 
 // send sends the request and returns its response. The end of until ends the exchange, too, until the response is there.
@@ -155,7 +169,7 @@ func (x *exchange) wrap(resp *http.Response) {
 		b.limit, b.idle = -1, -1 // a conversation, which is nobody's body
 		resp.Body = &conversation{body: b, w: w}
 		caller := x.call.caller
-		stop := context.AfterFunc(caller, func() { b.breakOff(context.Cause(caller)) }) // net/http does not look at it any more
+		stop := context.AfterFunc(caller, func() { x.breakOff(context.Cause(caller)) }) // net/http does not look at it any more
 		b.finally(func() { stop() })
 	} else {
 		resp.Body = b

@@ -459,3 +459,43 @@ func TestTimeouts_sending(t *testing.T) {
 		})
 	})
 }
+
+// hostile is a body of a response, from Wrap, that cannot even be closed.
+type hostile struct{ close func() error }
+
+func (hostile) Read([]byte) (int, error) { return 0, nil }
+func (h hostile) Close() error           { return h.close() }
+
+// A forgotten body that cannot be closed is reported like any other, and holds up nothing.
+func TestClose_hostileBody(t *testing.T) {
+	for name, fail := range map[string]func() error{"panic": func() error { panic("boom") }, "exit": func() error { runtime.Goexit(); return nil }} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(ctx context.Context, n *network) {
+				quiet := slogToNowhere(t)
+				defer quiet()
+				n.serve("api.test:80", func(http.ResponseWriter, *http.Request) {})
+				c := session.Config{Dial: n.dial, Wrap: func(next http.RoundTripper) http.RoundTripper {
+					return roundTripper(func(r *http.Request) (*http.Response, error) {
+						resp, err := next.RoundTrip(r)
+						if r.URL.Path == "/bad" && err == nil {
+							resp.ContentLength, resp.Body = -1, hostile{close: fail}
+						}
+						return resp, err
+					})
+				}}
+				err := session.Run(ctx, c, func(ctx context.Context, s *session.Session) error {
+					for _, path := range []string{"bad", "good", "bad"} {
+						if _, err := s.Get(ctx, api+path); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				leak, ok := errors.AsType[*session.LeakError](err)
+				if !ok || len(leak.Bodies) != 2 || leak.Conns != 0 {
+					t.Errorf("the session ended with %v", err)
+				}
+			})
+		})
+	}
+}

@@ -204,7 +204,7 @@ func (s *Session) shut(ctx context.Context, g *braid.Group, wanted bool) {
 
 	g.Cancel(ErrClosed)
 	for _, x := range open {
-		apart(func() { x.breakOff(ErrClosed) }) // which tells OnEvent
+		x.breakOff(ErrClosed)
 	}
 	s.direct.CloseIdleConnections()
 	s.mu.Lock()

@@ -24,6 +24,7 @@ const settleTime = 5 * time.Second
 //     attempt; an error with a method RetryAfter() time.Duration, such as that of resilience.After, adds to it.
 //   - an error marked with [Permanent], or the error of the last attempt: it becomes a dead letter.
 //   - the end of its ctx, because Run's ctx or the queue has ended: it goes back unharmed, and the attempt does not count.
+//     If its task alone was cancelled, by an operator with a tool perhaps, that is an error like others.
 //
 // A panic and a runtime.Goexit are errors like others; a panic is a [*braid.PanicError] with its stack, and no [braid.PanicHook] hears of it,
 // since the error is kept. Other jobs are not touched by any of it.
@@ -220,15 +221,17 @@ func (c *consumer[T]) conclude(ctx context.Context, a *attempt[T]) {
 			c.q.done.Add(1)
 		}
 	case a.ctxErr != nil && explains(a.err, a.ctxErr, a.cause):
-		if ended, ok := errors.AsType[*endedError](a.cause); ok {
-			err := ended.err
-			if !same(a.err, a.ctxErr) && !same(a.err, a.cause) {
-				err = fmt.Errorf("%w: %w", err, a.err) // what the handler was doing
-			}
-			c.fail(ctx, a.d, a.job, err)
-		} else {
+		err := a.cause
+		if ended, ok := errors.AsType[*endedError](err); ok {
+			err = ended.err
+		} else if ctx.Err() != nil || c.q.stopped.Load() {
 			c.release(ctx, a.d)
+			return
 		}
+		if !same(a.err, a.ctxErr) && !same(a.err, a.cause) {
+			err = fmt.Errorf("%w: %w", err, a.err) // what the handler was doing
+		}
+		c.fail(ctx, a.d, a.job, err)
 	default:
 		c.fail(ctx, a.d, a.job, a.err)
 	}

@@ -187,3 +187,32 @@ func TestTimeoutIsNoDeadline(t *testing.T) {
 		must(t, err)
 	})
 }
+
+// Whoever cancels a job, such as an operator with a tool, or the handler itself, makes its attempt one that has failed.
+// It does not go back as if nothing had happened: it would be run again at once, for ever.
+func TestJobIsCancelled(t *testing.T) {
+	inBubble(t, func(t *testing.T, ctx context.Context, g *braid.Group) {
+		m := memory(10)
+		config := quiet()
+		config.MaxAttempts = 3
+		var letters []work.DeadLetter[int]
+		config.OnDead = func(l work.DeadLetter[int]) { letters = append(letters, l) }
+		q := work.New(m, config)
+		runs := 0
+		run(g, q, func(ctx context.Context, _ *work.Job[int]) error {
+			if runs++; runs > 10 {
+				t.Error("runs for ever")
+				return nil
+			}
+			braid.Current(ctx).Cancel(errDown)
+			return ctx.Err()
+		})
+		enqueue(t, ctx, q, 1)
+		_, err := q.Drain(ctx, time.Hour)
+		must(t, err)
+		equal(t, "runs", runs, 3)
+		equal(t, "letters", len(letters), 1)
+		wantErr(t, letters[0].Err, errDown)
+		accounted(t, m.Statistics())
+	})
+}
