@@ -206,7 +206,7 @@ function draw(m, width) {
       transform: `translate(${n.x} ${n.y})`, tabindex: n === m.nodes[0] ? "0" : "-1", role: isTask ? "link" : "img", "aria-label": says, "data-key": n.key,
       onclick: isTask ? () => { location.hash = "#/task/" + n.id; } : undefined,
       onkeydown: (e) => keys(e, n, m),
-    }, s("title", null, says), s("rect", { width: W, height: H, rx: isTask ? 8 : 2 }), s("text", { x: 10, y: 18, "clip-path": "url(#within)" }, cut(title, 24)), s("text.sub", { x: 10, y: 33, "clip-path": "url(#within)" }, cut(sub, 28))));
+    }, s("title", null, says), s("rect", { width: W, height: H, rx: isTask ? 8 : 2 }), s("text", { x: 10, y: 18, "clip-path": "url(#within)" }, cut(title, 22)), s("text.sub", { x: 10, y: 33, "clip-path": "url(#within)" }, cut(sub, 26))));
   }
   return svg;
 }
