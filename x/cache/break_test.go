@@ -145,3 +145,29 @@ func TestTaskNameGoexitInLoad(t *testing.T) {
 		})
 	})
 }
+
+// panicking is a codec that panics when it decodes.
+type panicking struct{ cache.Codec[int] }
+
+func (panicking) Decode([]byte) (int, error) { panic("boom") }
+
+// A codec that panics has crashed the load, as the function itself would.
+func TestCodecPanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		scope(t, t.Context(), func(ctx context.Context, g *braid.Group) {
+			var s source
+			shared := with(func(c *cache.Config[int, int]) { c.Tier, c.Codec = newMemory(), panicking{cache.JSON[int]()} })
+			one, other := cache.New(g, s.load, shared), cache.New(g, s.load, shared)
+			get(t, ctx, one, 7, 1)
+			synctest.Wait()
+			_, err := other.Get(ctx, 7)
+			if p, ok := errors.AsType[*braid.PanicError](err); !ok || p.Value != "boom" {
+				t.Errorf("error is %v", err)
+			}
+			equal(t, "tasks", other.Statistics().Loading, 0)
+			must(t, other.Set(ctx, 7, 3))
+			get(t, ctx, other, 7, 3)
+		})
+	})
+}

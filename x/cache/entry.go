@@ -96,5 +96,5 @@ func (c *engine[K, V]) weigh(key K, value V) uint32 {
 	if c.config.Weight == nil {
 		return 1
 	}
-	return uint32(min(uint64(max(c.config.Weight(key, value), 1)), maxWeight)) //nolint:gosec // at least 1
+	return uint32(min(uint64(max(c.config.Weight(key, value), 1)), maxWeight))
 }
