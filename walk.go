@@ -34,6 +34,16 @@ func (n *node) identify() uint64 {
 	return id
 }
 
+// known returns the id that the inspector has given n; 0 if there is none.
+func (n *node) known() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.watch == nil {
+		return 0
+	}
+	return n.watch.id
+}
+
 // glance returns what the lock of n guards for a walker.
 func (n *node) glance() (id uint64, l *link, limit time.Time) {
 	n.mu.Lock()
@@ -235,6 +245,7 @@ func (g *Group) describe(s *record.Scope) {
 	g.node.mu.Lock()
 	defer g.node.mu.Unlock()
 	s.Name, s.Limit, s.Queued, s.Live, s.Body, s.Grace = g.name, g.limit, g.nqueued, g.live, g.body, g.grace
+	s.Closed = g.closed
 	s.Failures = len(g.errs) + len(g.panics)
 	if g.limit > 0 {
 		s.Running = g.running

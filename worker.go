@@ -135,7 +135,7 @@ func (h *Handle) tell(s State) {
 	}
 	if started := h.start.Load(); ends.Count(started, uint32(s)) {
 		ends.Note(record.End{
-			Name: h.name, Index: h.node.index, Entry: h.entry, Group: h.group.name,
+			ID: h.node.known(), Name: h.name, Index: h.node.index, Entry: h.entry, Group: h.group.name,
 			Started: started, State: uint32(s), Err: h.err,
 		})
 	}

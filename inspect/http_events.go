@@ -74,17 +74,7 @@ func (a *api) ended(q *question) (answer, error) {
 	}
 	a.looker.come()
 	var e EndedTasks
-	e.Items, e.Lost, e.Seq = a.looker.endings(since)
-	if a.looker.redact != nil {
-		for i := range e.Items {
-			it := &e.Items[i]
-			for _, text := range []*string{&it.Name, &it.Group, &it.Error} {
-				if *text != "" {
-					*text = a.looker.redact(*text)
-				}
-			}
-		}
-	}
+	e.Items, e.Lost, e.Seq = a.looker.endedAfter(since)
 	if since == 0 {
 		e.Lost = 0
 	}
@@ -147,10 +137,13 @@ func (a *api) events(w http.ResponseWriter, q *question) error {
 	out.event(Event{Type: "hello", Data: hello})
 	ping := time.NewTimer(pingEvery)
 	defer ping.Stop()
-	for {
+	for behind := false; ; behind = true { // at first it is where it wants to be
 		b := f.after(place, eventsBatch)
 		place = b.next
 		if b.reason != "" {
+			if b.reason == "slow" && behind {
+				a.looker.dropped.Add(int64(b.dropped)) //nolint:gosec // ids begin with a time in microseconds
+			}
 			data, _ := json.Marshal(lost{Dropped: b.dropped, Reason: b.reason})
 			out.event(Event{ID: place - uint64(len(b.events)), Type: "reset", Data: data})
 		}

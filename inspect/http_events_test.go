@@ -231,6 +231,10 @@ func TestEvents_tasks(t *testing.T) {
 	if n > 1001 {
 		t.Errorf("%d tasks after one look", n)
 	}
+	must(t, in.Look(background, 2))
+	if i, err := c.Info(background); err != nil || i.Counters.Dropped < 2000 {
+		t.Errorf("%d are counted as dropped, error %v", i.Counters.Dropped, err)
+	}
 	others.stop()
 }
 

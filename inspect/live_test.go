@@ -275,3 +275,94 @@ func TestVars(t *testing.T) {
 		t.Error("no JSON")
 	}
 }
+
+// A task that a Run has given up on is found, and one that Abandon waits for is not.
+func TestLive_outlivedItsScope(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	in, c := serveLive(t, inspect.Options{Rules: inspect.Rules{Outlive: time.Nanosecond}})
+	var gate braid.Event
+	var works sync.WaitGroup
+	works.Go(func() {
+		err := braid.Run(background, func(ctx context.Context, _ *braid.Group) error {
+			_, err := braid.Abandon(ctx, func(ctx context.Context) (int, error) { return 0, gate.Wait(ctx) }, nil)
+			return err
+		}, braid.Name("patient"))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	err := braid.Run(background, func(ctx context.Context, g *braid.Group) error {
+		g.Go(func(context.Context) error { return gate.Wait(background) }, braid.Name("deaf"))
+		g.Cancel(nil)
+		return nil
+	}, braid.Name("left"), braid.Grace(time.Millisecond))
+	if err == nil {
+		t.Error("Run has waited")
+	}
+	itemOf(t, c, "patient", func(it inspect.Item) bool { return it.State == inspect.StateBlocked })
+	must(t, in.Look(background, 3))
+	found, err := c.Findings(background)
+	must(t, err)
+	n := 0
+	for _, f := range found.Items {
+		if f.Code == "L1" {
+			n++
+			wantText(t, f.Text, "deaf still runs although the Run of its group has returned")
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d of L1 in %+v", n, found.Items)
+	}
+	gate.Set()
+	works.Wait()
+}
+
+// A task that fails again and again is found, and the events say how each has ended.
+func TestLive_endings(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	in, c := serveLive(t, inspect.Options{Interval: time.Millisecond})
+	s := follow(t, c, 0, "task", "end")
+	s.want("hello")
+	must(t, in.Look(background, 2))
+	for i := range 5 {
+		var gate braid.Event
+		var works sync.WaitGroup
+		works.Go(func() {
+			braid.Run(background, func(_ context.Context, g *braid.Group) error {
+				g.Go(func(ctx context.Context) error {
+					if err := gate.Wait(ctx); err != nil {
+						return err
+					}
+					return fmt.Errorf("disk %d is full", i)
+				}, braid.Name("restarts"))
+				return nil
+			}, braid.Name("endings"))
+		})
+		itemOf(t, c, "endings/restarts", func(it inspect.Item) bool { return it.Wait != nil })
+		must(t, in.Look(background, 2))
+		gate.Set()
+		works.Wait()
+		must(t, in.Look(background, 2))
+		for {
+			e, err, ok := s.next()
+			if err != nil || !ok {
+				t.Fatalf("the stream ends: %v", err)
+			}
+			if e.Type == "end" && strings.Contains(string(e.Data), "endings/restarts") {
+				if text := string(e.Data); !strings.Contains(text, `"outcome":"failed"`) || !strings.Contains(text, fmt.Sprintf("disk %d is full", i)) {
+					t.Errorf("the event is %s", text)
+				}
+				break
+			}
+		}
+	}
+	found, err := c.Findings(background)
+	must(t, err)
+	for _, f := range found.Items {
+		if f.Code == "P1" && strings.Contains(f.Text, "restarts") {
+			wantText(t, f.Text, "times in the last minute; the last time with: task endings/restarts: disk 4 is full")
+			return
+		}
+	}
+	t.Errorf("no P1 among %+v", found.Items)
+}

@@ -63,6 +63,10 @@ type looker struct {
 	asked     time.Time     // when somebody asked last
 	streams   int           // followers of the feed
 
+	ends uint64 // the last of the ended tasks that the last look has seen; of run alone
+
+	dropped atomic.Int64 // events that followers were not given
+
 	wake  chan struct{} // somebody has come
 	self  atomic.Int64  // microseconds
 	leave func()        // ends the attendance, while there is one; of run alone
@@ -277,6 +281,7 @@ func (l *looker) takeOne() (s *Snapshot, cost time.Duration, err error) {
 		redactSnapshot(s, l.redact)
 	}
 	s.Counters.SelfUS += l.self.Load()
+	s.Counters.Dropped += l.dropped.Load()
 	return s, 0, nil
 }
 
@@ -327,6 +332,8 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 		return before
 	}
 	judging := time.Now()
+	gone := l.ended()
+	l.monitor.Observe(gone)
 	s = s.with(l.judge(s))
 	l.self.Add(time.Since(judging).Microseconds())
 	cost := time.Since(begin)
@@ -344,7 +351,7 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 	if l.feed.tasks.Load() > 0 {
 		now.snap = s
 		if before.snap != nil {
-			l.publishTasks(before.snap, s)
+			l.publishTasks(before.snap, s, gone)
 		}
 	}
 	return now
@@ -434,7 +441,11 @@ func (f *Finding) key() string {
 }
 
 // publishTasks tells what is different in b from a.
-func (l *looker) publishTasks(a, b *Snapshot) {
+func (l *looker) publishTasks(a, b *Snapshot, gone []Ended) {
+	how := make(map[uint64]*Ended, len(gone))
+	for i := range gone {
+		how[gone[i].ID] = &gone[i]
+	}
 	n, more := 0, uint64(0)
 	room := func() bool {
 		if n == maxChanges {
@@ -446,7 +457,11 @@ func (l *looker) publishTasks(a, b *Snapshot) {
 	}
 	for i := range a.Tasks {
 		if t := &a.Tasks[i]; b.Task(t.ID) == nil && room() {
-			l.feed.publish("end", ended{ID: t.ID, Path: a.Path(t.ID), At: b.Taken})
+			e := ended{ID: t.ID, Path: a.Path(t.ID), At: b.Taken}
+			if known := how[t.ID]; known != nil {
+				e.Outcome, e.Error, e.At = known.Outcome, known.Error, known.At
+			}
+			l.feed.publish("end", e)
 		}
 	}
 	for i := range b.Tasks {
@@ -458,8 +473,39 @@ func (l *looker) publishTasks(a, b *Snapshot) {
 		}
 	}
 	if more > 0 {
+		l.dropped.Add(int64(more)) //nolint:gosec // it is no more than there are tasks
 		l.feed.publish("reset", lost{Dropped: more, Reason: "many"})
 	}
+}
+
+// endedAfter returns the ends that were noted after seq; see endedAfter without a looker.
+func (l *looker) endedAfter(seq uint64) (list []Ended, lost, next uint64) {
+	list, lost, next = l.endings(seq)
+	if l.redact != nil {
+		for i := range list {
+			e := &list[i]
+			for _, text := range []*string{&e.Name, &e.Group, &e.Error} {
+				if *text != "" {
+					*text = l.redact(*text)
+				}
+			}
+		}
+	}
+	return list, lost, next
+}
+
+// ended returns the ends that were noted since the last look; none if redact, which is the user's, panics.
+func (l *looker) ended() (list []Ended) {
+	if l.endings == nil {
+		return nil
+	}
+	defer func() {
+		if recover() != nil {
+			list = nil
+		}
+	}()
+	list, _, l.ends = l.endedAfter(l.ends)
+	return list
 }
 
 func (l *looker) suspicions() int {

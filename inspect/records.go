@@ -56,6 +56,7 @@ type Scope struct {
 	Queued   int        `json:"queued,omitempty"`  // tasks that wait for one
 	Live     int        `json:"live,omitempty"`    // members that have not ended, the body of Run included
 	Body     bool       `json:"body,omitempty"`    // the body of Run has not returned
+	Closed   bool       `json:"closed,omitempty"`  // Run has
 	Deadline *time.Time `json:"deadline,omitempty"`
 	GraceUS  int64      `json:"grace_us,omitempty"` // see braid.Grace
 	Failures int        `json:"failures,omitempty"` // so far

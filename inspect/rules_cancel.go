@@ -17,17 +17,14 @@ func (l *look) cancellations() {
 	l.storm()
 }
 
-// outlived is L1: a group whose body has returned, and nobody waits for its tasks.
+// outlived is L1: a group whose Run has returned, and not all of its tasks.
 func (l *look) outlived() {
 	limit := l.m.rules.Outlive
 	orphaned := make(map[uint64]time.Time)
 	if limit >= 0 {
 		for i := range l.s.Scopes {
 			sc := &l.s.Scopes[i]
-			if sc.Kind != ScopeGroup || sc.Body || sc.Live == 0 {
-				continue
-			}
-			if owner := l.s.Task(sc.Owner); owner != nil && owner.Wait != nil && owner.Wait.Op == opJoin {
+			if sc.Kind != ScopeGroup || !sc.Closed || sc.Live == 0 {
 				continue
 			}
 			_, members := l.s.Children(sc.ID)

@@ -221,7 +221,7 @@ func starved(slots int) *inspect.Snapshot {
 
 func outlived(body bool) *inspect.Snapshot {
 	s := program(inspect.Task{Name: "left"})
-	s.Scopes[0].Body = body
+	s.Scopes[0].Body, s.Scopes[0].Closed = body, !body
 	s.Tasks[0].Wait, s.Tasks[0].State = nil, inspect.StateActive
 	return s
 }

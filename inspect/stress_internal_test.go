@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,7 +192,7 @@ var healthyParts = []part{
 		g.Go(again(func(ctx context.Context) error { _, err := q.Get(ctx); return err }))
 	}},
 	{"work that comes late", func(g *braid.Group, r *rand.Rand) {
-		jobs, answers := braid.NewQueue[int](2), braid.NewQueue[int](2)
+		jobs, answers := braid.NewQueue[int](braid.Unbounded), braid.NewQueue[int](2) // with bounds they could fill up and hold each other
 		jobs.SetName("late jobs")
 		answers.SetName("late answers")
 		g.Go(again(func(ctx context.Context) error { // takes an answer for each job, and then waits for one more, which somebody else asks for
@@ -619,6 +621,135 @@ func healthyProgram(t *testing.T, seed uint64, looks int) int {
 		t.Error(err)
 	}
 	return looks
+}
+
+// link is a way for a task to be kept from going on by the next one of a circle. Each sets up what the task will wait for,
+// and returns what the next one does first to hold it, and how the task waits for it.
+type link struct {
+	name string
+	make func() (hold func(ctx context.Context) error, wait func(ctx context.Context, holder *braid.Handle) error)
+}
+
+var links = []link{
+	{"mutex", func() (func(context.Context) error, func(context.Context, *braid.Handle) error) {
+		m := new(braid.Mutex)
+		return m.Lock, func(ctx context.Context, _ *braid.Handle) error { return m.Lock(ctx) }
+	}},
+	{"writer", func() (func(context.Context) error, func(context.Context, *braid.Handle) error) {
+		m := new(braid.RWMutex)
+		return m.Lock, func(ctx context.Context, _ *braid.Handle) error { return m.RLock(ctx) }
+	}},
+	{"reader", func() (func(context.Context) error, func(context.Context, *braid.Handle) error) {
+		m := new(braid.RWMutex)
+		m.SetName("table")
+		return m.RLock, func(ctx context.Context, _ *braid.Handle) error { return m.Lock(ctx) }
+	}},
+	{"semaphore", func() (func(context.Context) error, func(context.Context, *braid.Handle) error) {
+		s := braid.NewSemaphore(3)
+		s.SetName("permits")
+		return func(ctx context.Context) error { return s.Acquire(ctx, 2) },
+			func(ctx context.Context, _ *braid.Handle) error { return s.Acquire(ctx, 2) }
+	}},
+	{"limiter", func() (func(context.Context) error, func(context.Context, *braid.Handle) error) {
+		l := braid.NewLimiter("tokens", 1)
+		return l.Acquire, func(ctx context.Context, _ *braid.Handle) error { return l.Acquire(ctx) }
+	}},
+	{"queue", func() (func(context.Context) error, func(context.Context, *braid.Handle) error) {
+		q := braid.NewQueue[int](1)
+		q.SetName("letters")
+		return func(ctx context.Context) error { // the one who takes from it
+				if err := q.Put(ctx, 1); err != nil {
+					return err
+				}
+				_, err := q.Get(ctx)
+				return err
+			}, func(ctx context.Context, _ *braid.Handle) error {
+				for {
+					if err := q.Put(ctx, 1); err != nil {
+						return err
+					}
+				}
+			}
+	}},
+	{"await", func() (func(context.Context) error, func(context.Context, *braid.Handle) error) {
+		return nil, func(ctx context.Context, holder *braid.Handle) error { return holder.Wait(ctx) }
+	}},
+}
+
+// Circles of tasks through whatever there is are named, all of their tasks, while others go on.
+func TestMonitor_deadlockedPrograms(t *testing.T) {
+	limit, seed := stressTime(t)
+	begun := time.Now()
+	for n := uint64(0); n < 40 || time.Since(begun) < limit; n++ {
+		deadlockedProgram(t, seed+n)
+		if t.Failed() {
+			t.Fatalf("BRAID_INSPECT_SEED=%d", seed+n)
+		}
+	}
+}
+
+func deadlockedProgram(t *testing.T, seed uint64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 2))
+	size := 2 + r.IntN(5)
+	var names []string
+	var parked atomic.Int32
+	handles := make([]*braid.Handle, size)
+	all := closedWhen(func() bool {
+		if int(parked.Load()) < size {
+			return false
+		}
+		for _, h := range handles {
+			if h.Waiting() == "" {
+				return false
+			}
+		}
+		return true
+	})
+	found := monitored(t, all, func(ctx context.Context, g *braid.Group) {
+		g.Go(again(func(ctx context.Context) error { return braid.Yield(ctx) }), braid.Name("others")) // is in no circle
+		var holds []func(context.Context) error
+		var waits []func(context.Context, *braid.Handle) error
+		for range size {
+			l := links[r.IntN(len(links))]
+			if len(names) == 0 { // at least one that is held: else nobody stands in the way of anybody
+				l = links[r.IntN(5)]
+			}
+			names = append(names, l.name)
+			hold, wait := l.make()
+			holds, waits = append(holds, hold), append(waits, wait)
+		}
+		held := braid.NewBarrier(size)
+		started := new(braid.Event)
+		for i := range size {
+			handles[i] = g.Go(func(ctx context.Context) error {
+				if hold := holds[i]; hold != nil {
+					if err := hold(ctx); err != nil {
+						return err
+					}
+				}
+				if err := started.Wait(ctx); err != nil {
+					return err
+				}
+				if _, err := held.Wait(ctx); err != nil {
+					return unless(ctx, err)
+				}
+				parked.Add(1)
+				next := (i + 1) % size
+				return waits[next](ctx, handles[next])
+			}, braid.Name(fmt.Sprintf("link-%d", i)))
+		}
+		started.Set()
+	})
+	if len(found) != 1 || found[0].Code != "D1" && found[0].Code != "D3" {
+		t.Errorf("a circle through %q: found %+v", names, found)
+		return
+	}
+	for i, h := range handles {
+		if !strings.Contains(found[0].Text, h.Path()) {
+			t.Errorf("a circle through %q: %d is not in %s", names, i, found[0].Text)
+		}
+	}
 }
 
 // monitored returns what is found of a deadlock in three looks, while f's tasks are as ready says.

@@ -199,6 +199,7 @@ func label(ctx context.Context, labels pprof.LabelSet, end func()) func() {
 // Ended is a task that has ended while somebody was attached.
 type Ended struct {
 	Seq        uint64    `json:"seq"`
+	ID         uint64    `json:"id,omitempty"` // 0 if it was in no snapshot
 	Name       string    `json:"name"`
 	Group      string    `json:"group,omitempty"` // the name of its group, if it has one
 	Site       uint64    `json:"site,omitempty"`
@@ -250,7 +251,7 @@ func countEnd(started int64, state uint32) bool {
 func noteEnd(e record.End) {
 	now := time.Since(record.Epoch)
 	note := endNote{Ended: Ended{
-		Name: e.Name, Group: e.Group, Outcome: braid.State(e.State).String(),
+		ID: e.ID, Name: e.Name, Group: e.Group, Outcome: braid.State(e.State).String(),
 		At: record.Epoch.Add(now).Round(0), DurationUS: (now - time.Duration(e.Started)).Microseconds(),
 	}}
 	at := siteOf(e.Entry)

@@ -53,6 +53,7 @@ var Around atomic.Pointer[func(ctx context.Context, name string, index int32, en
 
 // End is a task that has ended.
 type End struct {
+	ID      uint64  // 0 if nobody has seen it
 	Name    string  // as given; or "", and then it is named after its function
 	Index   int32   // 1 + its place among the functions of a combinator
 	Entry   uintptr // of its function
@@ -89,6 +90,7 @@ type Scope struct {
 	Limit, Running, Queued int
 	Live                   int
 	Body                   bool
+	Closed                 bool // its Run has returned
 	Deadline               time.Time
 	Grace                  time.Duration
 	Failures               int
