@@ -51,7 +51,7 @@ flag or an environment variable is wrong.`,
 			},
 			&cli.BoolFlag{
 				Name: "allow-cancel", Sources: cli.EnvVars("BRAID_ALLOW_CANCEL"),
-				Usage: "let the console and braid cancel cancel tasks",
+				Usage: "let the console, and braid cancel, end tasks",
 			},
 			&cli.BoolFlag{
 				Name: "chaos", Sources: cli.EnvVars("BRAID_CHAOS"),
