@@ -366,3 +366,39 @@ func TestLive_endings(t *testing.T) {
 	}
 	t.Errorf("no P1 among %+v", found.Items)
 }
+
+// Tasks of the event loop that wait for the network say so.
+func TestLive_connections(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	_, c := serveLive(t, inspect.Options{})
+	err := loop.Run(background, func(ctx context.Context, g *braid.Group) error {
+		ln, err := loop.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		g.Go(func(ctx context.Context) error {
+			if _, err := ln.AcceptContext(ctx); err != nil {
+				return err
+			}
+			_, err := ln.AcceptContext(ctx) // the second one does not come
+			return err
+		}, braid.Name("accepts"))
+		conn, err := loop.Dial(ctx, "tcp", ln.Addr().String())
+		if err != nil {
+			return err
+		}
+		g.Go(func(ctx context.Context) error { _, err := conn.ReadContext(ctx, make([]byte, 1)); return err }, braid.Name("reads"))
+		_, err = braid.Offload(ctx, braid.NewLimiter("asks", 1), func(context.Context) (int, error) { // the client is no task of the loop
+			for path, want := range map[string]string{"net/accepts": "event.Wait listener.Accept", "net/reads": "event.Wait conn.Read"} {
+				it := itemOf(t, c, path, func(it inspect.Item) bool { return it.Wait != nil })
+				if !strings.HasPrefix(it.WaitText, want) || it.State != inspect.StateBlocked {
+					t.Errorf("%s is %s, %q; want %q", path, it.State, it.WaitText, want)
+				}
+			}
+			return 0, nil
+		})
+		g.Cancel(nil)
+		return err
+	}, loop.Scope(braid.Name("net")))
+	must(t, err)
+}

@@ -25,6 +25,7 @@ type Conn struct {
 func newConn(l *Loop, t transport, local, remote net.Addr) *Conn {
 	c := &Conn{remote: remote, local: local}
 	c.s.init(l, t)
+	c.s.name("conn.Read", "conn.Write")
 	return c
 }
 

@@ -79,6 +79,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: ln.addr, Err: err}
 	}
 	ln.s.init(l, t)
+	ln.s.name("listener.Accept", "")
 	if err := l.adopt(&ln.s); err != nil {
 		return nil, ln.err("listen", err)
 	}
@@ -114,6 +115,7 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: c.addr, Err: err}
 	}
 	c.s.init(l, t)
+	c.s.name("packetConn.ReadFrom", "packetConn.WriteTo")
 	if err := l.adopt(&c.s); err != nil {
 		return nil, c.err("listen", nil, err)
 	}

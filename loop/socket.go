@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/braid-go/braid"
+	"github.com/braid-go/braid/internal/record"
 )
 
 // errAgain is what a transport returns when a call cannot be done now.
@@ -60,6 +61,14 @@ func (s *socket) init(l *Loop, t transport) {
 	s.loop, s.t = l, t
 	s.w.ready = true
 	s.r.deadline, s.w.deadline = never, never
+}
+
+// name says what waits on the two sides are for, if there is an inspector to show it.
+func (s *socket) name(read, write string) {
+	if record.On {
+		s.r.event.SetName(read)
+		s.w.event.SetName(write)
+	}
 }
 
 // readable and writable are called by the transport, on any goroutine, when it is worth trying again.
