@@ -147,12 +147,13 @@ func Regressions(dir string) Option {
 // When it says "complete", each task has been seen to do, and to end as, whatever it can in any schedule, and each deadlock has been found.
 //
 // It takes for granted that tasks share nothing but braid's primitives, scopes and [Var], and what they announce with [Touch]:
-// plain memory, atomics, a sync.Mutex, a map, and what such a function as Statistics or State looks at, have no points,
+// plain memory, atomics, a sync.Mutex, a map, and what such a function as Statistics, State or Age looks at, have no points,
 // and two steps that use them are taken to have nothing to do with each other. A step is what a task does from one operation of braid
 // to its next. What only one task uses, or what is only looked at when the scope around the tasks has ended, need not be announced.
 // A primitive counts as plain memory until it has been used with a ctx of the simulator once, for what is done to it without one, such as
 // TryLock, Set or Resolve, has no point before; and so does a context of package context that one task cancels and another one uses.
-// Each task uses the ctx that it was given, or one made from it. Tasks that run nested scopes had better have names of their own:
+// Each task uses the ctx that it was given, or one made from it, and starts tasks in a scope only while nothing around that scope may be
+// cancelled without cancelling the task, too. What the end of a [braid.Grace] finds is only seen with the scope's own tasks. Tasks that run nested scopes had better have names of their own:
 // among several with the same path it cannot tell whose scope is cancelled, and leaves out less.
 //
 // Operations that are not braid's, such as [Fault], [Network] or another package's own, go with nothing.

@@ -601,6 +601,7 @@ func randomOptions(seed uint64) []sim.Option {
 
 // A reduced search comes to all outcomes of the full one, and to no others, whatever the program.
 func TestReducedSearchOfRandomPrograms(t *testing.T) {
+	t.Parallel()
 	programs, limit := 700, 600
 	switch {
 	case long:

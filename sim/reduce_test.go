@@ -270,6 +270,7 @@ var planted = map[string]func(*sim.T){
 
 // A search that leaves out what is the same comes to what the full one does.
 func TestReducedSearchComesToTheSame(t *testing.T) {
+	t.Parallel()
 	list := comparables()
 	if want := 25; len(list) < want {
 		t.Errorf("%d programs can be compared, want at least %d", len(list), want)
@@ -297,6 +298,7 @@ func TestReducedSearchComesToTheSame(t *testing.T) {
 
 // The test above would see a mistake: a search that takes no notice of one kind of use misses something.
 func TestBlindSearchMissesSomething(t *testing.T) {
+	t.Parallel()
 	for _, kind := range sim.Blind {
 		missed := 0
 		for _, c := range comparables() {

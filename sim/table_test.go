@@ -19,6 +19,7 @@ func TestStatisticsInTheDocs(t *testing.T) {
 	if testing.Short() && !*update {
 		t.Skip("some seconds")
 	}
+	t.Parallel()
 	inDocs(t, "statistics: go test ./sim -run TestStatisticsInTheDocs -update", "end of statistics", statistics(t))
 }
 
