@@ -347,7 +347,12 @@ func (g *waitGraph) others(d *Deadlock) (might bool) {
 		case atWorkDone:
 			might = true
 		default:
-			might, held = might || v.s.Resources[ri].Kind == kindSemaphore, true
+			held = true
+			if v.s.Resources[ri].Kind == kindSemaphore {
+				// Who takes a permit for each task that it starts, which gives it back, is seen to hold them all, and waits for the next one.
+				self := slices.ContainsFunc(v.holds[i], func(h heldAt) bool { return h.res == ri })
+				might, d.weak = true, d.weak || self
+			}
 		}
 	}
 	// Those who wait for items, and for the end of each other, do so in every program that has nothing to do.

@@ -922,6 +922,30 @@ func TestMonitor_semaphoreAsSignal(t *testing.T) {
 	}
 }
 
+// Who takes a permit for each task that it starts has not locked itself out when it waits for the next one: the tasks give them back.
+func TestMonitor_permitsForTasks(t *testing.T) {
+	s := braid.NewSemaphore(2)
+	s.SetName("for tasks")
+	waits := closedWhen(func() bool { return s.Statistics().Waiting == 1 })
+	found := monitored(t, waits, func(_ context.Context, g *braid.Group) {
+		g.Go(func(ctx context.Context) error {
+			for {
+				if err := s.Acquire(ctx, 1); err != nil {
+					return err
+				}
+				g.Go(func(ctx context.Context) error {
+					defer s.Release(1)
+					<-ctx.Done() // works
+					return nil
+				})
+			}
+		})
+	})
+	if len(found) > 0 {
+		t.Errorf("found %+v", found)
+	}
+}
+
 // Who takes a second permit while it holds the first has not given that back: others have.
 func TestMonitor_permitsTakenTwice(t *testing.T) {
 	s := braid.NewSemaphore(4)
