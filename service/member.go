@@ -46,13 +46,15 @@ func (r *run) startOne(m *member) error {
 	}
 	check := r.checks(l)
 	if check != nil {
+		passed := false
 		ready := r.await(by, tell, func() bool {
-			return l.ready.passed || check.ended || l.work != nil && l.work.ended || r.breaksOff()
+			passed = l.ready.passed
+			return passed || check.ended || l.work != nil && l.work.ended || r.breaksOff()
 		})
 		switch {
 		case !ready:
 			return r.late(m, l)
-		case l.ready.passed:
+		case passed:
 		case r.isEnded(check):
 			return r.noStart(m, check.err)
 		case r.isEnded(l.work):
