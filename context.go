@@ -2,7 +2,9 @@ package braid
 
 import (
 	"context"
+	"reflect"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,8 +94,8 @@ type cancellation struct {
 
 	// For the inspector; 0 without one.
 
-	noted int64   // when, in nanoseconds since epoch
-	pc    uintptr // of the caller of Cancel
+	noted int64      // when, in nanoseconds since epoch
+	pcs   [6]uintptr // of the callers of Cancel
 
 	once sync.Once
 	std  context.Context // see stdlib
@@ -137,18 +139,29 @@ func (c *cancellation) note() {
 	}
 	c.noted = sinceEpoch(nil)
 	if c.from == byCall {
-		var pc [1]uintptr
-		runtime.Callers(4, pc[:]) // of Cancel's caller
-		c.pc = pc[0]
+		runtime.Callers(4, c.pcs[:]) // of Cancel's caller
 	}
 }
+
+// caller returns the innermost call of Cancel that is not this package's own, or else the innermost.
+func (c *cancellation) caller() uintptr {
+	for _, pc := range c.pcs {
+		if f := runtime.FuncForPC(pc - 1); pc != 0 && f != nil && !strings.HasPrefix(f.Name(), packagePath+".") {
+			return pc
+		}
+	}
+	return c.pcs[0]
+}
+
+// packagePath is the path of this package, however it has been renamed.
+var packagePath = reflect.TypeFor[node]().PkgPath()
 
 // describe says the same to the inspector. c may be nil.
 func (c *cancellation) describe() record.Cancel {
 	if c == nil || c == ended {
 		return record.Cancel{}
 	}
-	r := record.Cancel{Cause: c.cause, Record: c, Kind: originNames[c.from], At: time.Duration(c.noted), PC: c.pc}
+	r := record.Cancel{Cause: c.cause, Record: c, Kind: originNames[c.from], At: time.Duration(c.noted), PC: c.caller()}
 	if !c.at.IsZero() {
 		r.At = c.at.Sub(epoch)
 	}

@@ -32,7 +32,8 @@ func leak(ctx context.Context) error {
 		n := 0
 		return braid.Every(ctx, time.Second/4, func(context.Context) error {
 			n++
-			g.Go(func(ctx context.Context) error { return orders.Put(ctx, n) }, braid.Name("order"))
+			order := n
+			g.Go(func(ctx context.Context) error { return orders.Put(ctx, order) }, braid.Name("order"))
 			return nil
 		})
 	})
