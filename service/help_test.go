@@ -65,6 +65,18 @@ func (d *diary) part(name string) service.Component {
 	}
 }
 
+// begun returns a component as part does, which is ready when its Run has begun: one that is cancelled before is never called.
+func (d *diary) begun(name string) service.Component {
+	c := d.part(name)
+	c.Ready = func(context.Context) error {
+		if d.count(name) == 0 {
+			return errDown
+		}
+		return nil
+	}
+	return c
+}
+
 // untilDone waits until ctx ends.
 func untilDone(ctx context.Context) error { return new(braid.Event).Wait(ctx) }
 

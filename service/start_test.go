@@ -64,7 +64,7 @@ var startCases = []testCase{
 	}},
 	{"a start that fails stops what was started, in reverse order, and nothing else", func(t *testing.T, ctx context.Context) {
 		d := &diary{}
-		s := newService(service.Config{}, d.part("a"), d.part("b"),
+		s := newService(service.Config{}, d.begun("a"), d.begun("b"),
 			service.Component{Name: "c", Start: fail, Run: d.note("never"), Stop: d.note("never")}, d.part("d"))
 		err := s.Run(ctx)
 		wantErr(t, err, errDown)
@@ -139,7 +139,7 @@ var startCases = []testCase{
 	{"a panic or Goexit in a start is its failure, and what was started is stopped", func(t *testing.T, ctx context.Context) {
 		for name, fn := range map[string]func(context.Context) error{"panic": explode, "goexit": goexit} {
 			d := &diary{}
-			err := newService(service.Config{}, d.part("a"), service.Component{Name: "b", Start: fn, Stop: d.note("never")}).Run(ctx)
+			err := newService(service.Config{}, d.begun("a"), service.Component{Name: "b", Start: fn, Stop: d.note("never")}).Run(ctx)
 			e := failureOf(t, err, "b", service.InStart)
 			if p, ok := errors.AsType[*braid.PanicError](e); ok != (name == "panic") || ok && len(p.Stack) == 0 {
 				t.Fatalf("%s: error is %v", name, err)
