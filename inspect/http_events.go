@@ -142,7 +142,7 @@ func (a *api) events(w http.ResponseWriter, q *question) error {
 		place = b.next
 		if b.reason != "" {
 			if b.reason == "slow" && behind {
-				a.looker.dropped.Add(int64(b.dropped)) //nolint:gosec // ids begin with a time in microseconds
+				a.looker.dropped.Add(int64(b.dropped))
 			}
 			data, _ := json.Marshal(lost{Dropped: b.dropped, Reason: b.reason})
 			out.event(Event{ID: place - uint64(len(b.events)), Type: "reset", Data: data})

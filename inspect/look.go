@@ -473,7 +473,7 @@ func (l *looker) publishTasks(a, b *Snapshot, gone []Ended) {
 		}
 	}
 	if more > 0 {
-		l.dropped.Add(int64(more)) //nolint:gosec // it is no more than there are tasks
+		l.dropped.Add(int64(more))
 		l.feed.publish("reset", lost{Dropped: more, Reason: "many"})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -783,7 +784,7 @@ func closedWhen(ok func() bool) <-chan struct{} {
 	c := make(chan struct{})
 	go func() {
 		for !ok() {
-			time.Sleep(time.Millisecond)
+			runtime.Gosched()
 		}
 		close(c)
 	}()
