@@ -60,7 +60,7 @@ func inspectCommands() []*cli.Command {
 			},
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 2, func(c *inspect.Client, args []string) error {
-					q := url.Values{"fold": {bit(cmd.Bool("fold"))}, "fresh": {yes}}
+					q := url.Values{"fold": {bit(cmd.Bool("fold"))}, fresh: {yes}}
 					set(q, "depth", cmd.IsSet("depth"), strconv.Itoa(cmd.Int("depth")))
 					if len(args) > 0 {
 						id, err := taskID(ctx, c, args[0])
@@ -86,7 +86,7 @@ TASK is its id or its path, or a part of the path that no other task has.
 			},
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 2, func(c *inspect.Client, args []string) error {
-					q := url.Values{"fresh": {yes}}
+					q := url.Values{fresh: {yes}}
 					switch shutdown := cmd.Bool("shutdown"); {
 					case shutdown && len(args) == 0:
 						q.Set("shutdown", "1")
@@ -110,13 +110,13 @@ TASK is its id or its path, or a part of the path that no other task has.
 			Name: "graph", Usage: "draw who waits for whom", ArgsUsage: "PROCESS",
 			Description: targets + "\n\n  braid graph 4711 | dot -Tsvg > waits.svg",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "of", Value: "wait", Usage: "show these `EDGES`: wait, spawn, all"},
+				&cli.StringFlag{Name: "of", Value: "wait,hold,await", Usage: "show these `EDGES`: wait, hold, await, spawn, cancel, all"},
 				&cli.StringFlag{Name: "format", Value: "dot", Usage: "`FORMAT`: dot, mermaid, json"},
 			},
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
 					format := cmd.String("format")
-					q := url.Values{"of": {cmd.String("of")}, "format": {format}, "fresh": {yes}}
+					q := url.Values{"of": {cmd.String("of")}, "format": {format}, fresh: {yes}}
 					if format == "json" {
 						return c.Get(ctx, "graph", q, false, cmd.Root().Writer)
 					}
@@ -147,7 +147,7 @@ TASK is its id or its path, or a part of the path that no other task has.
 			Description: targets + "\n\n  braid dump 4711 > wedged.ndjson\n  braid why wedged.ndjson --shutdown",
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
-					return c.Get(ctx, "snapshot.ndjson", url.Values{"fresh": {yes}}, false, cmd.Root().Writer)
+					return c.Get(ctx, "snapshot.ndjson", url.Values{fresh: {yes}}, false, cmd.Root().Writer)
 				})
 			},
 		},
@@ -231,7 +231,7 @@ func ps(ctx context.Context, cmd *cli.Command) error {
 		return processes(ctx, cmd)
 	}
 	return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
-		q := url.Values{"limit": {strconv.Itoa(cmd.Int("limit"))}, "fresh": {yes}}
+		q := url.Values{"limit": {strconv.Itoa(cmd.Int("limit"))}, fresh: {yes}}
 		for _, name := range []string{"state", flagName, "site", "scope", "kind", "group", "sort", "after"} {
 			set(q, name, cmd.IsSet(name), cmd.String(name))
 		}
@@ -301,7 +301,7 @@ func taskID(ctx context.Context, c *inspect.Client, text string) (string, error)
 	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
 		return text, nil
 	}
-	page, err := c.Tasks(ctx, url.Values{flagName: {text}, "limit": {"1000"}, "fresh": {yes}})
+	page, err := c.Tasks(ctx, url.Values{flagName: {text}, "limit": {"1000"}, fresh: {yes}})
 	if err != nil {
 		return "", failed(err)
 	}
@@ -412,8 +412,11 @@ func bit(b bool) string {
 	return "0"
 }
 
-// yes is how the API is told to do something.
-const yes = "1"
+// fresh is the parameter that asks for a snapshot that is not shared with who asked before, and yes how it is given.
+const (
+	fresh = "fresh"
+	yes   = "1"
+)
 
 // failed marks an error as one that is not the caller's: the command was right, and did not work.
 func failed(err error) error {
