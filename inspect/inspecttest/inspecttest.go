@@ -47,10 +47,10 @@ func configOf(opts []Option) *config {
 	return c
 }
 
-// NoFindings fails the test, when it ends, if something is wrong with the tasks that live then, other than those that lived when NoFindings was called:
+// NoFindings fails the test, when it ends, if something is wrong with the tasks that live then that was not wrong when NoFindings was called:
 // a deadlock, say, or a lock whose owner has ended. The failure has the findings and the tree of the tasks in it.
 //
-// It looks in a cleanup of the test, so call it after what is to be looked at has been started: cleanups run in the opposite order.
+// It looks in a cleanup of the test, and cleanups run in the opposite order: what an earlier cleanup ends is looked at while it lives.
 // What takes time to be found, such as a long wait, is found only if the tasks have been at it long enough already. A test that hangs never comes
 // to its end; for that there is [DumpOnTimeout].
 //
@@ -60,14 +60,19 @@ func NoFindings(t testing.TB, opts ...Option) {
 	c := configOf(opts)
 	if _, err := inspect.NewMonitor(c.rules); err != nil {
 		t.Fatal(err)
+		return // a testing.TB of somebody's may go on
 	}
-	before := roots(inspect.Take())
+	before := make(map[string]bool)
+	_, found := c.look()
+	for _, f := range found {
+		before[key(f)] = true
+	}
 	t.Cleanup(func() {
 		t.Helper()
 		s, found := c.look()
 		var mine []string
 		for _, f := range found {
-			if !about(s, f, before) {
+			if !before[key(f)] {
 				mine = append(mine, describe(f))
 			}
 		}
@@ -77,40 +82,13 @@ func NoFindings(t testing.TB, opts ...Option) {
 	})
 }
 
-// roots returns the tasks of outermost Runs.
-func roots(s *inspect.Snapshot) map[uint64]bool {
-	found := make(map[uint64]bool)
-	_, tasks := s.Children(0)
-	for _, t := range tasks {
-		found[t.ID] = true
+// key is the same for two findings of the same about the same.
+func key(f inspect.Finding) string {
+	k := f.Code
+	for _, s := range f.Subjects {
+		k += fmt.Sprintf(" %s%d", s.Kind, s.ID)
 	}
-	return found
-}
-
-// about reports whether f is about tasks below old roots, and no others.
-func about(s *inspect.Snapshot, f inspect.Finding, old map[uint64]bool) bool {
-	tasks := 0
-	for _, sub := range f.Subjects {
-		if sub.Kind != "task" && sub.Kind != "scope" {
-			continue
-		}
-		tasks++
-		id := sub.ID
-		for id != 0 && !old[id] {
-			switch t, sc := s.Task(id), s.Scope(id); {
-			case t != nil:
-				id = t.Parent
-			case sc != nil && sc.Parent != id:
-				id = sc.Parent
-			default:
-				id = 0
-			}
-		}
-		if id == 0 {
-			return false
-		}
-	}
-	return tasks > 0
+	return k
 }
 
 // Findings looks at the tasks of this process and returns what is wrong, with the snapshot that it was found in.

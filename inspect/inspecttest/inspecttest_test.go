@@ -155,6 +155,43 @@ func TestNoFindings_notMine(t *testing.T) {
 	})
 }
 
+// What goes wrong below a Run that was there before is found all the same.
+func TestNoFindings_belowWhatWasThere(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	err := braid.Run(t.Context(), func(ctx context.Context, g *braid.Group) error {
+		r := &recorder{}
+		inspecttest.NoFindings(r)
+		var a, b braid.Mutex
+		both := braid.NewBarrier(2)
+		cross := func(mine, other *braid.Mutex) func(context.Context) error {
+			return func(ctx context.Context) error {
+				if err := mine.Lock(ctx); err != nil {
+					return err
+				}
+				defer mine.Unlock()
+				if _, err := both.Wait(ctx); err != nil {
+					return err
+				}
+				return other.Lock(ctx)
+			}
+		}
+		first, second := g.Go(cross(&a, &b)), g.Go(cross(&b, &a))
+		for first.Waiting() != "mutex.Lock" || second.Waiting() != "mutex.Lock" {
+			if err := braid.Yield(ctx); err != nil {
+				return err
+			}
+		}
+		if failures := r.end(); !strings.Contains(failures, "D1 deadlock") {
+			t.Errorf("the deadlock was not found: %q", failures)
+		}
+		g.Cancel(nil)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoFindings_badRules(t *testing.T) {
 	r := &recorder{}
 	bad := inspecttest.Rules(inspect.Rules{Allow: []string{"X1"}})
