@@ -52,6 +52,7 @@ func inspecting(holders, labels, ids bool) (leave func()) {
 		go keepTime(a.wake)
 	}
 	adjust()
+	surroundLocked() // for the next task already
 	return sync.OnceFunc(func() {
 		a.mu.Lock()
 		a.inspectors--
@@ -139,9 +140,13 @@ func tick() {
 // surround asks package braid to call us around each task, if there is anything to do there:
 // labels that somebody has asked for, or an execution trace that is being taken.
 func surround() {
+	attention.mu.Lock()
+	defer attention.mu.Unlock()
+	surroundLocked()
+}
+
+func surroundLocked() {
 	a := &attention
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.inspectors > 0 && (a.labels > 0 || trace.IsEnabled()) {
 		around := aroundTask
 		if a.ids > 0 {

@@ -493,13 +493,17 @@ func (m *top) writeTask(b *strings.Builder, d *detail) {
 		fmt.Fprintln(b, red.Render(d.err.Error()))
 	}
 	if s := d.task.Site; s != nil {
-		fmt.Fprintln(b, faint.Render(fmt.Sprintf("%s  %s:%d", s.Func, s.File, s.Line)))
+		place := s.Func
+		if s.File != "" {
+			place += fmt.Sprintf("  %s:%d", s.File, s.Line)
+		}
+		fmt.Fprintln(b, faint.Render(place))
 	}
 	if c := t.Cancel; c != nil {
 		fmt.Fprintln(b, yellow.Render("asked to end: "+printable(c.Cause)))
 	}
 	if d.why != nil {
-		fmt.Fprintf(b, "\n%s\n%s\n", bold.Render("Why it does not go on"), printable(strings.TrimSpace(d.why.Text)))
+		fmt.Fprintf(b, "\n%s\n%s\n", bold.Render("Why it does not go on"), m.wrapped(printable(strings.TrimSpace(d.why.Text))))
 	}
 	if d.stacks != nil {
 		fmt.Fprintf(b, "\n%s\n", bold.Render("Stack"))
@@ -513,6 +517,14 @@ func (m *top) writeTask(b *strings.Builder, d *detail) {
 			fmt.Fprintln(b, faint.Render(printable(d.stacks.Note)))
 		}
 	}
+}
+
+// wrapped breaks lines that are longer than the screen is wide.
+func (m *top) wrapped(text string) string {
+	if m.width <= 0 {
+		return text
+	}
+	return ansi.Wordwrap(text, m.width, " ")
 }
 
 // sinceOf says how long t has waited, or else run.
