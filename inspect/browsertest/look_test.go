@@ -153,6 +153,7 @@ func TestAccessibility(t *testing.T) {
 	s := serve(t, inspect.Options{LabelIDs: true, Write: true})
 	busyShop(t)
 	p := open(t, s.url, wide)
+	p.until("$('#view .finding')") // the overview has what comes a moment later
 	eachView(t, s, p, func(name string) {
 		roles := p.roles(name)
 		want := map[string][]string{
