@@ -64,7 +64,7 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	if err := w.wait(ctx, b.why(b, "barrier.Wait")); err != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if !w.granted.Load() {
+		if !w.parker.Granted.Load() {
 			b.waiters.remove(w)
 			b.breakLocked()
 			return 0, err

@@ -47,7 +47,7 @@ func (c *Cond) Wait(ctx context.Context) error {
 	err := w.wait(ctx, c.why(c, "cond.Wait"))
 	if err != nil {
 		c.mu.Lock()
-		if w.granted.Load() {
+		if w.parker.Granted.Load() {
 			c.notify(1)
 		} else {
 			c.waiters.remove(w)

@@ -48,10 +48,24 @@ type node struct {
 
 // watch is what a node needs when code outside braid looks at its context.
 type watch struct {
-	done   chan struct{}
-	calls  *call  // ring of functions to call at cancellation
-	id     uint64 // for the inspector; 0 until it has seen the node
-	queued uint64 // the inspector's walk that has shown the task as one that waits for a slot
+	done  chan struct{}
+	calls *call  // ring of functions to call at cancellation
+	seen  *sight // by the inspector; nil until it has
+}
+
+// sight is what the inspector notes of a node that it has seen.
+type sight struct {
+	id     uint64
+	queued uint64 // the walk that has shown the task as one that waits for a slot
+}
+
+// sighted returns the sight of n, making it if need be. n.mu is held.
+func (n *node) sighted() *sight {
+	w := n.watched()
+	if w.seen == nil {
+		w.seen = &sight{id: lastID.Add(1)}
+	}
+	return w.seen
 }
 
 func (n *node) watched() *watch {

@@ -66,7 +66,7 @@ func (e *Event) Wait(ctx context.Context) error {
 	err := w.wait(ctx, e.why(e, "event.Wait"))
 	if err != nil {
 		e.mu.Lock()
-		if !w.granted.Load() {
+		if !w.parker.Granted.Load() {
 			e.waiters.remove(w)
 		}
 		e.mu.Unlock()

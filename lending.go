@@ -82,7 +82,7 @@ func (g *Group) lend(me *Handle, w *waiter) *Handle {
 	}
 	g.node.mu.Lock()
 	l := g.lendings[me]
-	if w != nil && w.granted.Load() || l == nil && !me.node.slot {
+	if w != nil && w.parker.Granted.Load() || l == nil && !me.node.slot {
 		g.node.mu.Unlock()
 		return nil
 	}
@@ -165,7 +165,7 @@ func (g *Group) restore(ctx context.Context, lender *Handle) {
 	g.dispatch()
 	_ = w.wait(ctx, &sched.Wait{Op: "group.Slot", Object: &sched.Object{Kind: "group", Name: g.Path(), Of: g}})
 	g.node.mu.Lock()
-	if !w.granted.Load() {
+	if !w.parker.Granted.Load() {
 		g.unreturn(l)
 		g.giveBack(l)
 	}

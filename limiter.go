@@ -95,7 +95,7 @@ func (l *Limiter) acquire(ctx context.Context, b any) error {
 	err := w.wait(ctx, l.why(l, "limiter.Acquire"))
 	if err != nil {
 		l.mu.Lock()
-		if w.granted.Load() {
+		if w.parker.Granted.Load() {
 			l.takeBack(b)
 		} else {
 			l.queue.remove(w)

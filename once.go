@@ -57,7 +57,7 @@ func (o *OnceValue[T]) Get(ctx context.Context) (T, error) {
 		err := w.wait(ctx, o.why(o, "once.Get"))
 		o.mu.Lock()
 		if err != nil {
-			if !w.granted.Load() {
+			if !w.parker.Granted.Load() {
 				o.waiters.remove(w)
 			} else if !o.done {
 				o.next() // it was this call's turn

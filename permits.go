@@ -43,7 +43,7 @@ func (p *permits) acquire(ctx context.Context, n, size int64, of primitive, op s
 	err := w.wait(ctx, of.base().why(of, op))
 	if err != nil {
 		p.mu.Lock()
-		if w.granted.Load() {
+		if w.parker.Granted.Load() {
 			p.forgo(n) // granted in the same moment: pass it on
 			if p.ledger != nil {
 				p.ledger.forgo(w.home, n)
@@ -172,7 +172,7 @@ func (p *permits) hand(size int64) (wake *waiter) {
 			p.note(w.home, w.n)
 		}
 		wake.unpark()
-		w.granted.Store(true)
+		w.parker.Granted.Store(true)
 		wake = w
 	}
 	if p.waiters.head == nil {

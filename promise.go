@@ -116,7 +116,7 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	defer w.release()
 	if err := w.wait(ctx, f.why(f, "future.Wait")); err != nil {
 		f.mu.Lock()
-		if !w.granted.Load() {
+		if !w.parker.Granted.Load() {
 			f.waiters.remove(w)
 		}
 		f.mu.Unlock()

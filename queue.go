@@ -133,7 +133,7 @@ func (q *Queue[T]) unpark(l *pending[T], p *pend[T], err error) bool {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !p.w.granted.Load() {
+	if !p.w.parker.Granted.Load() {
 		l.remove(p)
 	}
 	return p.served
@@ -190,7 +190,7 @@ func (q *Queue[T]) give(v T, rank int64) (wake *waiter) {
 	g := q.getters.pop()
 	g.item, g.rank, g.served = v, rank, true
 	wake = g.w
-	wake.granted.Store(true) // now g may be gone
+	wake.parker.Granted.Store(true) // now g may be gone
 	return wake
 }
 
@@ -273,7 +273,7 @@ func (q *Queue[T]) admit() (v T, wake *waiter) {
 	p := q.putters.pop()
 	p.served = true
 	v, wake = p.item, p.w
-	wake.granted.Store(true) // now p may be gone
+	wake.parker.Granted.Store(true) // now p may be gone
 	return v, wake
 }
 
@@ -342,7 +342,7 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 	err := w.wait(ctx, q.why(q, "queue.Join"))
 	if err != nil {
 		q.mu.Lock()
-		if !w.granted.Load() {
+		if !w.parker.Granted.Load() {
 			q.joiners.remove(w)
 		}
 		q.mu.Unlock()

@@ -15,7 +15,6 @@ type resource struct {
 	name  atomic.Pointer[string]
 	obj   atomic.Pointer[sched.Object]
 	last  atomic.Pointer[sched.Wait] // the wait record used last, to be used again
-	note  atomic.Bool                // see noted
 }
 
 func (r *resource) base() *resource { return r }
@@ -23,9 +22,6 @@ func (r *resource) base() *resource { return r }
 // SetName names the object for tools and error texts. Call it before the object is shared.
 func (r *resource) SetName(name string) {
 	r.name.Store(&name)
-	if record.On {
-		r.note.Store(true)
-	}
 }
 
 // Name returns the name given by SetName, or "".
@@ -61,16 +57,10 @@ func (r *resource) bind(s sched.Scheduler) {
 	}
 }
 
-// noted reports whether it is noted who uses the resource; see package record. Once it is, it stays so:
-// an account with gaps would be wrong without looking so.
+// noted reports whether it is noted who uses the resource; see package record. Once it is, it stays so, since names do not go
+// and record.Holders is not taken back: an account with gaps would be wrong without looking so.
 func (r *resource) noted() bool {
-	return record.On && (r.note.Load() || record.Holders.Load() && r.startNoting())
-}
-
-//go:noinline
-func (r *resource) startNoting() bool {
-	r.note.Store(true)
-	return true
+	return record.On && (r.name.Load() != nil || record.Holders.Load())
 }
 
 // point begins an operation that has no ctx.
@@ -102,7 +92,7 @@ func (r *resource) why(p primitive, op string) *sched.Wait {
 	if w := r.last.Load(); w != nil && w.Op == op {
 		return w
 	}
-	w := &sched.Wait{Op: op, Object: r.object(p), Static: true}
+	w := &sched.Wait{Op: op, Object: r.object(p)}
 	r.last.Store(w)
 	return w
 }

@@ -59,7 +59,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-var sleeping = &sched.Wait{Op: "braid.Sleep", Static: true}
+var sleeping = &sched.Wait{Op: "braid.Sleep"}
 
 // Every calls fn at each multiple of period from now on, the first time after one period,
 // until fn returns an error, which it returns, or ctx ends. Calls do not overlap:

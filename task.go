@@ -224,7 +224,7 @@ func (h *Handle) Done() <-chan struct{} {
 
 func (h *Handle) endingLocked() *ending {
 	if h.ending == nil {
-		e := &ending{object: sched.Object{Kind: "task", Task: h}}
+		e := &ending{object: sched.Object{Kind: sched.KindTask, Of: h}}
 		e.why = sched.Wait{Op: "task.Wait", Object: &e.object}
 		h.ending = e
 	}
@@ -313,7 +313,7 @@ func (h *Handle) await(ctx context.Context) error {
 	err := w.wait(ctx, &e.why)
 	if err != nil {
 		h.node.mu.Lock()
-		if !w.granted.Load() {
+		if !w.parker.Granted.Load() {
 			h.ending.waiters.remove(w)
 		}
 		h.node.mu.Unlock()

@@ -2,7 +2,6 @@ package braid
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/braid-go/braid/internal/record"
 	"github.com/braid-go/braid/internal/sched"
@@ -10,14 +9,12 @@ import (
 
 // waiter is one parked call, queued in a primitive.
 //
-// The primitive's lock guards everything but granted, and decides who wins:
+// The primitive's lock guards everything but Granted of the parker, and decides who wins:
 // a waiter is granted by whoever takes it out of the queue, or it takes itself out because its ctx ended.
-// After wait has returned an error the caller looks at granted once more, under the lock,
+// After wait has returned an error the caller looks at it once more, under the lock,
 // and passes on what it was given.
 type waiter struct {
 	parker     sched.Parker
-	granted    atomic.Bool
-	turn       uint32 // twice the number of its waits
 	prev, next *waiter
 	n          int64   // what is asked for, in the primitive's own unit
 	home       *Handle // the task that lent this waiter; nil for one that was allocated
@@ -46,7 +43,7 @@ func newWaiter(ctx context.Context) *waiter {
 		w.parker.Bind(n.link.sched)
 		t.waiter.Store(w)
 	}
-	w.granted.Store(false)
+	w.parker.Granted.Store(false)
 	return w
 }
 
@@ -58,7 +55,7 @@ func (w *waiter) release() {
 
 // grant wakes w with what it asked for. The primitive's lock is held, and w is out of its queue.
 func (w *waiter) grant() {
-	w.granted.Store(true)
+	w.parker.Granted.Store(true)
 	sched.Unpark(&w.parker)
 }
 
@@ -89,8 +86,8 @@ func (w *waiter) wait(ctx context.Context, why *sched.Wait) error {
 // announce says what the wait that is about to begin is for. As a rule it is the same as the last time, and stays written there.
 func (w *waiter) announce(why *sched.Wait, foreign int64) {
 	if record.On {
-		w.turn += 2
-		w.parker.Stamp.Store(record.Tick.Load() | int64(w.turn&(1<<record.StampShift-1)) | foreign)
+		const count = 1<<record.StampShift - 1 - record.Foreign // the number of the wait, twice
+		w.parker.Stamp.Store(record.Tick.Load() | (w.parker.Stamp.Load()+2)&count | foreign)
 	}
 	if w.parker.Why.Load() != why {
 		w.parker.Why.Store(why)
@@ -102,7 +99,7 @@ func (w *waiter) waitForeign(ctx context.Context) error {
 	if ctx.Done() == nil {
 		foreign = nil
 	}
-	for !w.granted.Load() && ctx.Err() == nil {
+	for !w.parker.Granted.Load() && ctx.Err() == nil {
 		sched.Park(&w.parker, foreign)
 	}
 	if ctx.Err() != nil {
@@ -119,7 +116,7 @@ func (w *waiter) waitNode(n *node) error {
 		n.addCall(c)
 	}
 	rec := n.cancelled()
-	for !w.granted.Load() && rec == nil {
+	for !w.parker.Granted.Load() && rec == nil {
 		sched.Park(&w.parker, nil)
 		rec = n.rec.Load()
 	}
@@ -136,7 +133,7 @@ func (w *waiter) waitNode(n *node) error {
 
 // withdraw is called when the wait is over.
 func (w *waiter) withdraw(why *sched.Wait) {
-	if !why.Static {
+	if !why.Light() {
 		w.parker.Why.Store(nil)
 	}
 }
@@ -144,7 +141,7 @@ func (w *waiter) withdraw(why *sched.Wait) {
 // waitGranted parks until w is granted, whatever happens to ctx.
 func (w *waiter) waitGranted(why *sched.Wait) {
 	w.announce(why, 0)
-	for !w.granted.Load() {
+	for !w.parker.Granted.Load() {
 		sched.Park(&w.parker, nil)
 	}
 	w.withdraw(why)

@@ -38,24 +38,21 @@ func (n *node) identify() uint64 {
 func (n *node) known() uint64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.watch == nil {
+	if n.watch == nil || n.watch.seen == nil {
 		return 0
 	}
-	return n.watch.id
+	return n.watch.seen.id
 }
 
 // glance returns what the lock of n guards for a walker.
 func (n *node) glance() (id uint64, l *link, limit time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	w := n.watched()
-	if w.id == 0 {
-		w.id = lastID.Add(1)
-	}
+	id = n.sighted().id
 	if n.link == nil { // of no task, but of code that has none and called Abandon
-		return w.id, &link{}, time.Time{}
+		return id, &link{}, time.Time{}
 	}
-	return w.id, n.link, n.link.limit
+	return id, n.link, n.link.limit
 }
 
 // walk implements record.Source.
@@ -260,10 +257,10 @@ func (w *walker) twice(h *Handle, l *level, state State) bool {
 	h.node.mu.Lock()
 	defer h.node.mu.Unlock()
 	if l.ring == l.node {
-		return h.node.watch != nil && h.node.watch.queued == w.number
+		return h.node.watch != nil && h.node.watch.seen != nil && h.node.watch.seen.queued == w.number
 	}
 	if state == Queued {
-		h.node.watched().queued = w.number
+		h.node.sighted().queued = w.number
 	}
 	return state != Queued
 }
@@ -298,10 +295,8 @@ func (w *walker) task(h *Handle, l *level, slot bool) {
 				switch of := o.Of.(type) {
 				case *Group:
 					t.Target = of.node.identify()
-				default:
-					if target, ok := o.Task.(*Handle); ok {
-						t.Target = target.identify()
-					}
+				case *Handle:
+					t.Target = of.identify()
 				}
 			}
 		}

@@ -124,8 +124,8 @@ func (c *collector) wait(t *record.Task) *Wait {
 	o := t.Why.Object
 	switch {
 	case o == nil:
-	case o.Task != nil:
-		w.Task, w.Target = t.Target, o.Task.Path()
+	case o.Task() != nil:
+		w.Task, w.Target = t.Target, o.Task().Path()
 	case o.ID != 0:
 		w.Resource, w.Target = o.ID, o.Name
 		c.objects[o.ID] = o

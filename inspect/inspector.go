@@ -38,7 +38,7 @@ type Options struct {
 
 	// Holders notes who holds the permits of every semaphore and read lock, and who uses every queue. Without it this is noted of those
 	// that have a name (SetName) only, for it costs as much as an uncontended semaphore itself. Other locks always know who holds them.
-	// What began before is not known either way.
+	// What began before is not known either way. It stays so for the life of the program.
 	Holders bool
 
 	// Labels gives each goroutine of a task the pprof label "task", with the task's name, so that profiles show tasks.

@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -86,6 +87,9 @@ func newLooker(h hooks, o Options) (*looker, error) {
 		l.interval = defaultInterval
 	}
 	l.taking <- struct{}{}
+	if l.endings != nil {
+		_, _, l.ends = l.endings(math.MaxUint64) // what ended before is not this one's
+	}
 	return l, nil
 }
 

@@ -99,7 +99,9 @@ func adjust() {
 		hear, period = &hearEnds, attachedTick
 	}
 	record.Ended.Store(hear)
-	record.Holders.Store(a.holders > 0)
+	if a.holders > 0 {
+		record.Holders.Store(true) // for good: see package record
+	}
 	if a.inspectors == 0 {
 		coarse.Store(0)
 		record.Tick.Store(0)

@@ -87,9 +87,9 @@ func (e *engine) holders(t *task, why *sched.Wait) (list []*task, nobody string)
 			}
 		}
 		return list, "all have ended"
-	case why.Object != nil && why.Object.Task != nil:
+	case why.Object != nil && why.Object.Task() != nil:
 		for _, c := range e.arena[:e.used] {
-			if !c.ended && c.job != nil && c.job.Path() == why.Object.Task.Path() {
+			if !c.ended && c.job != nil && c.job.Path() == why.Object.Task().Path() {
 				list = append(list, c)
 			}
 		}

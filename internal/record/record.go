@@ -24,6 +24,7 @@ var On bool
 
 // Holders says that it is noted of all semaphores, read locks and queues who holds or uses them, and not of those alone that have a name:
 // it costs a busy semaphore more than the semaphore itself does.
+// It is not taken back, because an account with gaps would name holders who are none.
 var Holders atomic.Bool
 
 // Tick is the coarse clock, for stamps: milliseconds since Epoch, shifted left by StampShift. 0 means that nobody keeps it.

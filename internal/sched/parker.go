@@ -30,6 +30,9 @@ type Parker struct {
 	more  atomic.Pointer[more] // what few places need; nil for most
 	gate  sync.WaitGroup       // where goroutines park; see goroutine.go
 	state atomic.Uint32
+
+	// Granted is the caller's, who looks at it before and after each Park. It is here because there is room.
+	Granted atomic.Bool
 }
 
 // more is what a Parker needs for anything but a goroutine that waits for its Unpark alone.

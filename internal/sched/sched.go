@@ -76,7 +76,6 @@ type Timer interface {
 type Wait struct {
 	Op     string  // such as "queue.Get"
 	Object *Object // nil for waits on no object, such as a sleep
-	Static bool    // keeps nothing alive, so that a task may go on pointing at it
 }
 
 // Object names a primitive without keeping it alive:
@@ -85,17 +84,31 @@ type Object struct {
 	Kind string // such as "queue"
 	Name string // set by the user; may be empty
 	ID   uint64 // unique in the process; 0 for a task
-	Task Task   // the task, if that is what is waited for
-	Of   any    // how package braid finds what this names, for inspectors; nil if there is none
+	Of   any    // the Task, if that is what is waited for; else how package braid finds what this names, for inspectors, or nil
 }
+
+// KindTask is the Kind of a task.
+const KindTask = "task"
+
+// Task returns the task, if that is what is waited for, or nil.
+func (o *Object) Task() Task {
+	if o.Kind != KindTask {
+		return nil
+	}
+	t, _ := o.Of.(Task)
+	return t
+}
+
+// Light reports whether w keeps nothing alive, so that a task may go on pointing at it when the wait is over.
+func (w *Wait) Light() bool { return w.Object == nil || w.Object.ID != 0 }
 
 // String says what is waited for, such as "queue.Get jobs".
 func (w *Wait) String() string {
 	switch o := w.Object; {
 	case o == nil:
 		return w.Op
-	case o.Task != nil:
-		return w.Op + " " + o.Task.Path()
+	case o.Task() != nil:
+		return w.Op + " " + o.Task().Path()
 	case o.Name != "":
 		return w.Op + " " + o.Name
 	default:

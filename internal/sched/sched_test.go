@@ -99,7 +99,7 @@ func TestWaitSaysWhat(t *testing.T) {
 		"braid.Sleep":          {Op: "braid.Sleep"},
 		"queue.Get jobs":       {Op: "queue.Get", Object: &sched.Object{Kind: "queue", Name: "jobs", ID: 3}},
 		"queue.Get":            {Op: "queue.Get", Object: &sched.Object{Kind: "queue", ID: 3}},
-		"task.Wait main/fetch": {Op: "task.Wait", Object: &sched.Object{Kind: "task", Task: task("fetch")}},
+		"task.Wait main/fetch": {Op: "task.Wait", Object: &sched.Object{Kind: sched.KindTask, Of: task("fetch")}},
 	} {
 		if got := w.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
