@@ -104,7 +104,10 @@ func (l *looker) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.wake:
+		case <-l.wake: // the next look comes sooner, but not now: it would hold up the answer to the question that woke us
+			l.watch(l.hasClients())
+			timer.Reset(l.pause())
+			continue
 		case <-timer.C:
 		}
 		l.watch(l.hasClients())
