@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,11 +85,11 @@ func NoFindings(t testing.TB, opts ...Option) {
 
 // key is the same for two findings of the same about the same.
 func key(f inspect.Finding) string {
-	k := f.Code
+	parts := []string{f.Code}
 	for _, s := range f.Subjects {
-		k += fmt.Sprintf(" %s%d", s.Kind, s.ID)
+		parts = append(parts, s.Kind, strconv.FormatUint(s.ID, 10))
 	}
-	return k
+	return strings.Join(parts, " ")
 }
 
 // Findings looks at the tasks of this process and returns what is wrong, with the snapshot that it was found in.
