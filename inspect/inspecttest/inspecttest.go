@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,11 +84,12 @@ func NoFindings(t testing.TB, opts ...Option) {
 
 // key is the same for two findings of the same about the same.
 func key(f inspect.Finding) string {
-	parts := []string{f.Code}
+	var b strings.Builder
+	b.WriteString(f.Code)
 	for _, s := range f.Subjects {
-		parts = append(parts, s.Kind, strconv.FormatUint(s.ID, 10))
+		fmt.Fprintf(&b, " %s%d", s.Kind, s.ID)
 	}
-	return strings.Join(parts, " ")
+	return b.String()
 }
 
 // Findings looks at the tasks of this process and returns what is wrong, with the snapshot that it was found in.
