@@ -55,6 +55,21 @@ func (n *node) glance() (id uint64, l *link, limit time.Time) {
 	return id, n.link, n.link.limit
 }
 
+// sight is what the inspector notes of a node that it has seen.
+type sight struct {
+	id     uint64
+	queued uint64 // the walk that has shown the task as one that waits for a slot
+}
+
+// sighted returns the sight of n, making it if need be. n.mu is held.
+func (n *node) sighted() *sight {
+	w := n.watched()
+	if w.seen == nil {
+		w.seen = &sight{id: lastID.Add(1)}
+	}
+	return w.seen
+}
+
 // walk implements record.Source.
 func walk(v record.Visitor) {
 	w := walker{v: v}
