@@ -185,13 +185,13 @@ func (v *reduction) deadlocks(confidence string, certain *reduction) []Deadlock 
 	knots := g.knots()
 	owner := make(map[int32]int, v.left) // node: 1 + the deadlock because of which it waits
 	var list []Deadlock
-	var todo []int32
+	var pending []int32
 	add := func(d Deadlock, nodes ...int32) {
 		list = append(list, d)
 		for _, n := range nodes {
 			owner[n] = len(list)
 		}
-		todo = append(todo, nodes...)
+		pending = append(pending, nodes...)
 	}
 	for _, knot := range knots {
 		d := Deadlock{Kind: DeadlockCycle, Confidence: confidence, core: knot}
@@ -217,16 +217,16 @@ func (v *reduction) deadlocks(confidence string, certain *reduction) []Deadlock 
 		}
 	}
 	all := make([][]int32, len(list))
-	for len(todo) > 0 {
-		n := todo[0]
-		todo = todo[1:]
+	for len(pending) > 0 {
+		n := pending[0]
+		pending = pending[1:]
 		if n < g.first {
 			all[owner[n]-1] = append(all[owner[n]-1], n)
 		}
 		for _, w := range waiters[n] {
 			if owner[w] == 0 {
 				owner[w] = owner[n]
-				todo = append(todo, w)
+				pending = append(pending, w)
 			}
 		}
 	}
@@ -307,21 +307,21 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 func (g *waitGraph) grounds(core []int32) []int32 {
 	var one [1]int32
 	seen := make(map[int32]bool, len(core))
-	todo := slices.Clone(core)
-	for _, n := range todo {
+	pending := slices.Clone(core)
+	for _, n := range pending {
 		seen[n] = true
 	}
 	var tasks []int32
-	for len(todo) > 0 {
-		n := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	for len(pending) > 0 {
+		n := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
 		if n < g.first {
 			tasks = append(tasks, n)
 		}
 		for _, m := range g.follow(n, &one) {
 			if !seen[m] {
 				seen[m] = true
-				todo = append(todo, m)
+				pending = append(pending, m)
 			}
 		}
 	}
@@ -383,7 +383,7 @@ func (g *waitGraph) cycle(knot []int32) []int32 {
 	}
 	start := knot[0]
 	came := map[int32]int32{start: start} // task: the one before
-	todo := []int32{start}
+	pending := []int32{start}
 	step := func(from, to int32) bool {
 		if to == start {
 			came[start] = from
@@ -391,15 +391,15 @@ func (g *waitGraph) cycle(knot []int32) []int32 {
 		}
 		if _, seen := came[to]; !seen && inside[to] {
 			came[to] = from
-			todo = append(todo, to)
+			pending = append(pending, to)
 		}
 		return false
 	}
 	seenPlace := make(map[int32]bool)
 search:
-	for len(todo) > 0 {
-		i := todo[0]
-		todo = todo[1:]
+	for len(pending) > 0 {
+		i := pending[0]
+		pending = pending[1:]
 		to := g.to[i]
 		if to < g.first {
 			if step(i, to) {
