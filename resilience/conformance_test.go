@@ -2,14 +2,10 @@ package resilience_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 
-	"github.com/braid-go/braid/braidtest"
-	"github.com/braid-go/braid/internal/conformance"
-	"github.com/braid-go/braid/internal/schedtest"
+	"github.com/braid-go/braid/internal/everywhere"
 )
 
 // What the policies promise, as cases that run on every scheduler; see internal/conformance.
@@ -30,56 +26,11 @@ func cases() []testCase {
 	)
 }
 
-func runAll(t *testing.T, virtual bool, run conformance.Harness) {
+// Each case on every scheduler.
+func TestConformance(t *testing.T) {
+	var list []everywhere.Case
 	for _, c := range cases() {
-		if c.waits && !virtual {
-			continue
-		}
-		t.Run(c.name, func(t *testing.T) {
-			braidtest.CheckLeaks(t)
-			run(t, func(ctx context.Context) { c.run(t, ctx) })
-		})
+		list = append(list, everywhere.Case{Name: c.name, Waits: c.waits, Run: c.run})
 	}
-}
-
-// On goroutines, in real time: the cases in which nobody has to wait for time to pass.
-func TestConformanceGoroutines(t *testing.T) {
-	runAll(t, false, func(t *testing.T, body func(context.Context)) { body(t.Context()) })
-}
-
-// On goroutines, in virtual time.
-func TestConformanceSynctest(t *testing.T) {
-	runAll(t, true, func(t *testing.T, body func(context.Context)) {
-		synctest.Test(t, func(t *testing.T) { body(t.Context()) })
-	})
-}
-
-// On one thread, first in, first out.
-func TestConformanceFIFO(t *testing.T) {
-	runAll(t, true, func(t *testing.T, body func(context.Context)) {
-		synctest.Test(t, func(t *testing.T) { schedtest.New(0).Run(t.Context(), body) })
-	})
-}
-
-// On one thread that switches at random wherever it may.
-func TestConformanceSwitching(t *testing.T) {
-	for seed := range uint64(5) {
-		t.Run(fmt.Sprintf("seed=%d", seed+1), func(t *testing.T) {
-			runAll(t, true, func(t *testing.T, body func(context.Context)) {
-				synctest.Test(t, func(t *testing.T) { schedtest.New(seed+1).Run(t.Context(), body) })
-			})
-		})
-	}
-}
-
-func TestCasesHaveNames(t *testing.T) {
-	t.Parallel()
-	var names []string
-	for _, c := range cases() {
-		names = append(names, c.name)
-	}
-	slices.Sort(names)
-	if n := len(names) - len(slices.Compact(names)); n > 0 {
-		t.Errorf("%d names are not unique", n)
-	}
+	everywhere.Test(t, list)
 }

@@ -2,15 +2,10 @@ package cache_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 
-	"github.com/braid-go/braid"
-	"github.com/braid-go/braid/braidtest"
-	"github.com/braid-go/braid/internal/schedtest"
-	"github.com/braid-go/braid/loop"
+	"github.com/braid-go/braid/internal/everywhere"
 )
 
 // What the cache promises, as cases that run on every scheduler.
@@ -27,60 +22,11 @@ func cases() []testCase {
 	return slices.Concat(lifeCases, flightCases, scopeCases, writeCases, nestedCases, tierCases, memoCases)
 }
 
-func runAll(t *testing.T, virtual bool, run func(t *testing.T, body func(context.Context))) {
+// Each case on every scheduler.
+func TestConformance(t *testing.T) {
+	var list []everywhere.Case
 	for _, c := range cases() {
-		if c.waits && !virtual {
-			continue
-		}
-		t.Run(c.name, func(t *testing.T) {
-			braidtest.CheckLeaks(t)
-			run(t, func(ctx context.Context) { c.run(t, ctx) })
-		})
+		list = append(list, everywhere.Case{Name: c.name, Waits: c.waits, Run: c.run})
 	}
-}
-
-// On goroutines, in real time: the cases in which nobody has to wait for time to pass.
-func TestConformanceGoroutines(t *testing.T) {
-	runAll(t, false, func(t *testing.T, body func(context.Context)) { body(t.Context()) })
-}
-
-// On goroutines, in virtual time.
-func TestConformanceSynctest(t *testing.T) {
-	runAll(t, true, func(t *testing.T, body func(context.Context)) {
-		synctest.Test(t, func(t *testing.T) { body(t.Context()) })
-	})
-}
-
-// On one thread, first in, first out.
-func TestConformanceFIFO(t *testing.T) {
-	runAll(t, true, func(t *testing.T, body func(context.Context)) {
-		synctest.Test(t, func(t *testing.T) { schedtest.New(0).Run(t.Context(), body) })
-	})
-}
-
-// On one thread that switches at random wherever it may.
-func TestConformanceSwitching(t *testing.T) {
-	for seed := range uint64(5) {
-		t.Run(fmt.Sprintf("seed=%d", seed+1), func(t *testing.T) {
-			runAll(t, true, func(t *testing.T, body func(context.Context)) {
-				synctest.Test(t, func(t *testing.T) { schedtest.New(seed+1).Run(t.Context(), body) })
-			})
-		})
-	}
-}
-
-// On the event loop, in virtual time, also with children that start at once.
-func TestConformanceLoop(t *testing.T) {
-	for name, opts := range map[string][]loop.Option{"plain": nil, "eager": {loop.Eager()}} {
-		t.Run(name, func(t *testing.T) {
-			runAll(t, true, func(t *testing.T, body func(context.Context)) {
-				synctest.Test(t, func(t *testing.T) {
-					_ = loop.Run(t.Context(), func(ctx context.Context, _ *braid.Group) error {
-						body(ctx)
-						return nil
-					}, opts...)
-				})
-			})
-		})
-	}
+	everywhere.Test(t, list)
 }
