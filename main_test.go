@@ -1,14 +1,11 @@
 package braid_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,37 +14,14 @@ import (
 
 	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/braidtest"
+	"github.com/braid-go/braid/internal/leakcheck"
 )
 
 // TestMain looks for goroutines of braid that are left when all is over. Each test has a check of its own, which
 // names the culprit; this one also sees what those cannot: what timers have started, and what examples leave behind.
 func TestMain(m *testing.M) {
 	crashIfAsked()
-	code := m.Run()
-	if left := goroutinesOfBraid(5 * time.Second); code == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines of braid are left after all tests:\n%s\n", left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// goroutinesOfBraid returns the stacks of goroutines that run code of this module, if they do not end within patience.
-func goroutinesOfBraid(patience time.Duration) string {
-	for start := time.Now(); ; runtime.Gosched() {
-		var profile bytes.Buffer
-		if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
-			return err.Error()
-		}
-		var left []string
-		for record := range strings.SplitSeq(profile.String(), "\n\n") {
-			if strings.Contains(record, "github.com/braid-go/braid") && !strings.Contains(record, "braid_test.TestMain") {
-				left = append(left, record)
-			}
-		}
-		if len(left) == 0 || time.Since(start) > patience {
-			return strings.Join(left, "\n\n")
-		}
-	}
+	os.Exit(leakcheck.Main(m))
 }
 
 // crashVariable asks the test binary to crash with OnPanic(Crash) instead of running tests.
