@@ -58,7 +58,8 @@ const (
 
 // Why says what a task waits for, who holds that, what that task waits for, and so on, up to who or what is to blame.
 // It returns nil if s has no such task. Where several could be to blame, it follows the one that would have to go on first,
-// and for tasks that are in a deadlock, that.
+// and for tasks that are in a deadlock, that. Where the chain ends at something and not at a task, the findings about it are added;
+// they are those of s.
 func (s *Snapshot) Why(task uint64) *Why {
 	i, ok := s.lookup().tasks.get(task)
 	if !ok {
@@ -95,7 +96,11 @@ func (v *reduction) chain(i int32) Chain {
 					c.Cause = via
 				}
 			}
-			c.finish(v.ending(i, end))
+			text := v.ending(i, end)
+			if c.Cause.Kind != ofTask { // of a task it is said what it does
+				text += v.found(i)
+			}
+			c.finish(text)
 			return c
 		}
 		i = next
@@ -298,8 +303,60 @@ func (v *reduction) ending(i int32, verdict string) string {
 	case VerdictOpen:
 		return "Any task may bring this about, so braid cannot tell who should."
 	default:
-		return "Who could bring this about is not in the snapshot: it is no task, or was not noted."
+		return v.unseen(i)
 	}
+}
+
+// unseen says what is known of those who could bring what task i waits for, if none of them is in the snapshot.
+func (v *reduction) unseen(i int32) string {
+	text := "Who could bring this about is not in the snapshot: it is no task, or was not noted."
+	w := v.s.Tasks[i].Wait
+	if w == nil {
+		return text
+	}
+	r := v.s.Resource(w.Resource)
+	if r == nil {
+		return text
+	}
+	if r.Kind == kindQueue {
+		side, took := v.res[v.at[i]].getters, "taken from"
+		if v.place[i] == atGet {
+			side, took = v.res[v.at[i]].putters, "put into"
+		}
+		switch name := resourceName(r); {
+		case side.known:
+		case side.gone && r.Unknown:
+			return "Those who are known to have " + took + " " + name + " have ended. Whether others use it was not noted of all."
+		case side.gone:
+			return "All who have " + took + " " + name + " have ended, so nobody is known who would do it again."
+		case !r.Unknown:
+			return "No task has " + took + " " + name + " so far."
+		}
+	}
+	if r.Unknown && r.Name == "" {
+		text += " If it has a name (SetName), that is noted."
+	}
+	return text
+}
+
+// maxFound bounds the findings at the end of a chain.
+const maxFound = 3
+
+// found returns the findings about what task i waits on, and about i itself, each in a line of its own.
+func (v *reduction) found(i int32) string {
+	t := &v.s.Tasks[i]
+	via := v.s.via(t)
+	var b strings.Builder
+	n := 0
+	for _, f := range v.s.Findings {
+		if n < maxFound && slices.ContainsFunc(f.Subjects, func(x Subject) bool {
+			return x.Kind == via.Kind && x.ID == via.ID && x.ID != 0 || x.Kind == ofTask && x.ID == t.ID
+		}) {
+			fmt.Fprintf(&b, "\nFinding %s, %s: %s.", f.Code, f.Title, f.Text)
+			n++
+		}
+	}
+	return b.String()
 }
 
 // WhyShutdown says who has not ended in the scopes and tasks that were asked to, and what each of them waits for.

@@ -8,19 +8,65 @@ import (
 	"github.com/braid-go/braid/inspect"
 )
 
+type whyCase struct {
+	name    string
+	s       *inspect.Snapshot
+	task    uint64
+	steps   int
+	verdict string
+	text    string // lines that must be there, in this order
+}
+
+// queueCases are those in which nobody is left who uses the other side of a queue.
+func queueCases() []whyCase {
+	const notSeen = "Who could bring this about is not in the snapshot: it is no task, or was not noted."
+	wait := func(op string, r inspect.Resource) *inspect.Snapshot {
+		r.Kind, r.Capacity = "queue", 1
+		if op != "queue.Get" {
+			r.InUse = 1
+		}
+		return with(program(inspect.Task{Name: "a", Wait: waits(op, 1)}, inspect.Task{Name: "b", State: inspect.StateActive}), r)
+	}
+	former := func(side string) map[string]int64 { return map[string]int64{"former " + side: 1} }
+	found := func(codes ...string) *inspect.Snapshot {
+		s := wait("queue.Put", inspect.Resource{Name: "orders", Attrs: former("getters")})
+		for _, code := range codes {
+			s.Findings = append(s.Findings, inspect.Finding{Code: code, Title: "title", Text: "text of " + code, Subjects: []inspect.Subject{{Kind: "resource", ID: 1}}})
+		}
+		return s
+	}
+	others := found("Q2")
+	others.Findings = append(others.Findings,
+		inspect.Finding{Code: "H3", Title: "title", Text: "another resource", Subjects: []inspect.Subject{{Kind: "resource", ID: 2}}},
+		inspect.Finding{Code: "H4", Title: "title", Text: "a scope", Subjects: []inspect.Subject{{Kind: "scope", ID: 1}}},
+		inspect.Finding{Code: "L1", Title: "outlived", Text: "the task", Subjects: []inspect.Subject{{Kind: "task", ID: firstTask}}})
+	const ended = "All who have taken from queue orders have ended, so nobody is known who would do it again."
+	return []whyCase{
+		{"all who took have ended", found(), firstTask, 1, inspect.VerdictUnknown, "since 2s.\n" + ended},
+		{"and that is a finding", found("Q2", "Q1"), firstTask, 1, inspect.VerdictUnknown, ended + "\nFinding Q2, title: text of Q2.\nFinding Q1, title: text of Q1."},
+		{"three findings are enough", found("A", "B", "C", "D"), firstTask, 1, inspect.VerdictUnknown, "\nFinding C, title: text of C."},
+		{"findings about it alone", others, firstTask, 1, inspect.VerdictUnknown, "text of Q2.\nFinding L1, outlived: the task."},
+		{"all who put have ended", wait("queue.Get", inspect.Resource{Name: "orders", Attrs: former("putters")}), firstTask, 1, inspect.VerdictUnknown,
+			"All who have put into queue orders have ended"},
+		{"who puts says nothing of who takes", wait("queue.Put", inspect.Resource{Name: "orders", Attrs: former("putters")}), firstTask, 1, inspect.VerdictUnknown,
+			"No task has taken from queue orders so far."},
+		{"not all were noted", wait("queue.Put", inspect.Resource{Name: "orders", Unknown: true, Attrs: former("getters")}), firstTask, 1, inspect.VerdictUnknown,
+			"Those who are known to have taken from queue orders have ended. Whether others use it was not noted of all."},
+		{"work that nobody does", wait("queue.Join", inspect.Resource{Name: "orders", Attrs: former("getters")}), firstTask, 1, inspect.VerdictUnknown, ended},
+		{"who lives is named", wait("queue.Put", inspect.Resource{Name: "orders", Attrs: former("getters"), Holders: []inspect.Hold{user(1, "get")}}), firstTask, 2, inspect.VerdictActive,
+			"from which these take: shop/b, since 2s.\nshop/b is active"},
+		{"nobody was noted", wait("queue.Put", inspect.Resource{Name: "orders", Unknown: true}), firstTask, 1, inspect.VerdictUnknown, notSeen},
+		{"nobody is noted without a name", wait("queue.Put", inspect.Resource{Unknown: true}), firstTask, 1, inspect.VerdictUnknown,
+			notSeen + " If it has a name (SetName), that is noted."},
+	}
+}
+
 func TestWhy(t *testing.T) {
 	t.Parallel()
 	busy := func(w *inspect.Wait, more ...inspect.Resource) *inspect.Snapshot {
 		return with(program(inspect.Task{Name: "a", Wait: w}, inspect.Task{Name: "b"}), append([]inspect.Resource{mutex("m", held(1, 1))}, more...)...)
 	}
-	cases := []struct {
-		name    string
-		s       *inspect.Snapshot
-		task    uint64
-		steps   int
-		verdict string
-		text    string // lines that must be there, in this order
-	}{
+	cases := []whyCase{
 		{"who holds the lock computes", busy(waits("mutex.Lock", 1)), firstTask, 2, inspect.VerdictActive,
 			"shop/a waits in mutex.Lock for mutex m (1st in line of 1), held by shop/b, since 2s.\nshop/b is active: in no wait that braid sees.\nSo it depends on shop/b: it computes"},
 		{"the one who waits for all", busy(waits("mutex.Lock", 1)), mainTask, 3, inspect.VerdictActive, "shop waits for the tasks of the group of shop to end, since 1m0s."},
@@ -50,6 +96,7 @@ func TestWhy(t *testing.T) {
 		{"cancelled, and busy", program(inspect.Task{Name: "a", Cancel: &inspect.Cancel{Kind: "call", Cause: "stop", Site: 2, At: ago(12 * time.Second)}}), firstTask, 1, inspect.VerdictActive,
 			"it was asked to end 12s ago by a call in shop.(*DB).query (line 30): stop.\nSo it depends on shop/a: it computes, or waits outside of braid, on a channel, a lock of package sync or the network. Look at its stack. It has not looked at its ctx"},
 	}
+	cases = append(cases, queueCases()...)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -59,6 +106,11 @@ func TestWhy(t *testing.T) {
 				t.Errorf("%d steps, verdict %s, want %d, %s, and in the text %q:\n%s", len(chain.Steps), chain.Verdict, c.steps, c.verdict, c.text, w.Text)
 			}
 		})
+	}
+	for _, c := range cases { // at most three findings, none of something else
+		if text := c.s.Why(c.task).Text; strings.Contains(text, "text of D") || strings.Contains(text, "another resource") || strings.Contains(text, "a scope.") {
+			t.Errorf("%s: too much:\n%s", c.name, text)
+		}
 	}
 	if w := five().Why(12345); w != nil {
 		t.Errorf("Why of no task = %+v", w)
