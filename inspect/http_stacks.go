@@ -156,6 +156,11 @@ func (a *api) goroutines(q *question) (answer, error) {
 	}
 	st := joinStacks(q.snap, all, task)
 	st.Taken, st.Total = at, total
+	if a.looker.redact != nil {
+		if err := redactStacks(st, a.looker.redact); err != nil {
+			return answer{}, err
+		}
+	}
 	return answer{v: st, text: st.text}, nil
 }
 
@@ -201,6 +206,43 @@ func joinStacks(s *Snapshot, all []Stack, task uint64) *Stacks {
 		st.Note = "these are goroutines of tasks with the same function: no label says which one is this task's"
 	}
 	return st
+}
+
+// redactStacks changes the values of all labels, which come from the program, but for the ids of tasks, which are braid's.
+// The labels themselves are shared by all who ask at about the same time.
+func redactStacks(st *Stacks, redact func(string) string) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("inspect: Options.Redact panicked: %v", v)
+		}
+	}()
+	known := make(map[string]string)
+	change := func(text string) string {
+		to, ok := known[text]
+		if !ok && text != "" {
+			to = redact(text)
+			known[text] = to
+		}
+		return to
+	}
+	for i := range st.Items {
+		g := &st.Items[i]
+		if g.Path != "" && g.Path == g.Labels[labelTask] { // of a task that the snapshot does not have
+			g.Path = change(g.Path)
+		}
+		labels := make(map[string]string, len(g.Labels))
+		for k, v := range g.Labels {
+			if k == labelID && g.Match == matchLabel {
+				labels[k] = v
+			} else {
+				labels[k] = change(v)
+			}
+		}
+		if g.Labels != nil {
+			g.Labels = labels
+		}
+	}
+	return nil
 }
 
 func (st *Stacks) text(w io.Writer) error {

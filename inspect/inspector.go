@@ -55,8 +55,10 @@ type Options struct {
 	// Rules say what becomes a finding.
 	Rules Rules
 
-	// Redact changes the names of tasks, scopes and primitives and the texts of causes before anybody sees them, if it is not nil.
-	// It is called on the inspector's goroutines, at most once a snapshot for each text, and must not wait.
+	// Redact changes the names of tasks, scopes and primitives, the texts of causes and errors, and the values of pprof labels beside stacks
+	// before anybody sees them, if it is not nil. It is called on the inspector's goroutines, by several at a time,
+	// at most once a snapshot or answer for each text, and must not wait.
+	// It does not change functions and files, nor what Logger is told, nor the labels in profiles that package runtime/pprof writes.
 	Redact func(string) string
 
 	// Logger hears of cancellations by clients and of failures of the inspector. nil means slog.Default().
