@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/braid-go/braid/internal/record"
 )
 
 // Abandon runs fn as a task of its own and waits for it as long as ctx lasts.
@@ -50,7 +52,9 @@ func Abandon[T any](ctx context.Context, fn func(context.Context) (T, error), di
 	h.ask().apart = true
 	var enrolled *root
 	h.extra.report = func(err error) bool {
-		state.CompareAndSwap(callRunning, callEnded)
+		if !state.CompareAndSwap(callRunning, callEnded) && state.Load() == callAbandoned {
+			h.unseen(record.Abandoned, err)
+		}
 		promise.future.settle(value, err)
 		enrolled.leave()
 		return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/braid-go/braid/internal/record"
 	"github.com/braid-go/braid/internal/sched"
 )
 
@@ -48,6 +49,7 @@ type Group struct {
 	lendings  map[*Handle]*lending // of the tasks that have lent their slot; see lending.go
 	returning []*lending           // those of them that are to have it back next, ahead of queued
 
+	told         bool          // Run has its result: what fails now is in none
 	own          *cancellation // set if the group cancelled itself
 	errs         []error
 	panics       []*PanicError
@@ -329,6 +331,9 @@ func (g *Group) spawnFrom(h *Handle, mode spawnMode, direct *Handle) spawnResult
 		}
 		g.node.mu.Unlock()
 		h.neverRan()
+		if record.On {
+			record.Refused(h.entry, h.Path)
+		}
 		return notStarted
 	}
 	g.live++

@@ -2,10 +2,12 @@ package braid
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
 
+	"github.com/braid-go/braid/internal/record"
 	"github.com/braid-go/braid/internal/sched"
 )
 
@@ -75,8 +77,8 @@ func Offload[T any](ctx context.Context, lim *Limiter, fn func(context.Context) 
 		defer done.raise() // deferred, as Goexit must not keep the caller waiting
 		defer lim.ReleaseFor(token)
 		defer func() {
-			if !call.state.CompareAndSwap(callRunning, callEnded) && call.panic != nil {
-				tellPanic(hookOf(ctx), call.panic)
+			if !call.state.CompareAndSwap(callRunning, callEnded) {
+				call.tell(ctx, entryOf(fn))
 			}
 		}()
 		call.run()
@@ -119,6 +121,24 @@ func (c *offloaded[T]) run() {
 	}()
 	c.value, c.err = c.fn(c.ctx)
 	c.returned = true
+}
+
+// tell says how the call ended to those whom that concerns when its caller, whose ctx has ended, has left.
+func (c *offloaded[T]) tell(ctx context.Context, entry uintptr) {
+	switch cause := context.Cause(ctx); {
+	case c.panic != nil:
+		tellPanic(hookOf(ctx), c.panic)
+	case c.err != nil && record.On && !errors.Is(c.err, cause) && !errors.Is(c.err, ctx.Err()):
+		record.Lost(record.Loss{How: record.Abandoned, Task: pathOf(ctx, entry), Entry: entry, Err: c.err})
+	}
+}
+
+// pathOf names a function that was called with ctx.
+func pathOf(ctx context.Context, entry uintptr) string {
+	if h := Current(ctx); h != nil {
+		return h.Path() + "/" + nameOf(entry)
+	}
+	return nameOf(entry)
 }
 
 // outcome passes on how the call ended, in the calling task.

@@ -47,7 +47,7 @@ func Submit[T any](p *Portal, fn func(context.Context) (T, error), opts ...TaskO
 	}
 	f.task = h
 	if p.group.spawn(h, mayQueue) == runIsOver {
-		_ = promise.Reject(ErrClosed)
+		promise.future.settle(value, ErrClosed)
 	}
 	return f
 }

@@ -2,7 +2,11 @@ package braid
 
 import (
 	"context"
+	"runtime"
 	"sync"
+	"sync/atomic"
+
+	"github.com/braid-go/braid/internal/record"
 )
 
 // Promise is the writing end of a value that comes later; [Promise.Future] is the reading end.
@@ -22,8 +26,16 @@ func (p *Promise[T]) Reject(err error) bool {
 	if err == nil {
 		panic("braid: Promise.Reject(nil): a rejection needs an error; use Resolve for success")
 	}
+	f := &p.future
+	f.point("promise.Settle")
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var zero T
-	return p.future.settle(zero, err)
+	if !f.settleLocked(zero, err) {
+		return false
+	}
+	f.watch(record.Loss{Task: f.Name()})
+	return true
 }
 
 // Future returns the reading end. It may be shared and waited on by any number of tasks.
@@ -43,9 +55,15 @@ type Future[T any] struct {
 	done    chan struct{}
 	settled bool
 	value   T
-	err     error
+	failure *failure // nil if there is none
 
 	task *Handle // that brings the value; nil for the future of a promise
+}
+
+// failure is that of a future. It lies apart, to outlive it: see Future.watch.
+type failure struct {
+	err  error
+	seen atomic.Bool
 }
 
 func (f *Future[T]) settle(v T, err error) bool {
@@ -67,19 +85,46 @@ func (f *Future[T]) bring(g *Group, v T, err error) {
 	for w := f.waiters.head; w != nil; w = w.next {
 		g.comeBack(w)
 	}
-	f.settleLocked(v, err)
+	if te, failed := err.(*TaskError); f.settleLocked(v, err) && failed { // a panic has been told already
+		f.watch(record.Loss{Task: te.Task, Entry: f.task.entry})
+	}
 }
 
 func (f *Future[T]) settleLocked(v T, err error) bool {
 	if f.settled {
 		return false
 	}
-	f.value, f.err, f.settled = v, err, true
+	f.value, f.settled = v, true
+	if err != nil {
+		f.failure = &failure{err: err}
+	}
 	if f.done != nil {
 		close(f.done)
 	}
 	f.waiters.grantAll()
 	return true
+}
+
+// watch has the inspector told if f, which has failed, is collected before anybody has read why. f.mu is held.
+func (f *Future[T]) watch(loss record.Loss) {
+	if !record.On {
+		return
+	}
+	loss.How, loss.Err = record.Unread, f.failure.err
+	runtime.AddCleanup(f, func(at *failure) {
+		if !at.seen.Load() {
+			record.Lost(loss)
+		}
+	}, f.failure)
+}
+
+// read returns the result. f has been settled.
+func (f *Future[T]) read() (T, error) {
+	if f.failure == nil {
+		return f.value, nil
+	}
+	f.failure.seen.Store(true)
+	return f.value, f.failure.err
 }
 
 // Wait waits for the value or the error that settles the future.
@@ -98,7 +143,7 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	f.mu.Lock()
 	if f.settled {
 		f.mu.Unlock()
-		return f.value, f.err
+		return f.read()
 	}
 	me := Current(ctx)
 	if f.task != nil && me == f.task {
@@ -122,7 +167,7 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		f.mu.Unlock()
 		return zero, err
 	}
-	return f.value, f.err
+	return f.read()
 }
 
 func (f *Future[T]) kind() string { return "future" }
@@ -157,7 +202,7 @@ func (f *Future[T]) Result() (T, error) {
 		var zero T
 		return zero, ErrNotFinished
 	}
-	return f.value, f.err
+	return f.read()
 }
 
 // Cancel cancels the task that brings the value, if there is one. It does not wait, and does not settle the future itself.

@@ -143,6 +143,7 @@ func (g *Group) close(ctx context.Context) error {
 	g.node.mu.Lock()
 	errs, panics, notStarted, incomplete := g.errs, g.panics, g.notStarted, g.incomplete
 	byParent := g.cancelledByParent()
+	g.told = true
 	g.node.mu.Unlock()
 	if g.root {
 		ctx = &g.node.task.node // it may also have been cancelled by its handle

@@ -174,10 +174,17 @@ func (h *Handle) returned(err error) State {
 
 func (h *Handle) failed(err error) State {
 	h.err = h.group.failure(h.Path(), &h.node, err)
-	if !h.reported(h.err) {
-		h.group.fail(h.err)
+	if !h.reported(h.err) && h.group.fail(h.err) {
+		h.unseen(record.Left, h.err)
 	}
 	return Failed
+}
+
+// unseen tells the inspector of a failure of h that nobody will see. A panic has been told to the hook, and an end by cancellation is no failure.
+func (h *Handle) unseen(how record.Lossy, err error) {
+	if te, failed := err.(*TaskError); failed && record.On {
+		record.Lost(record.Loss{How: how, Task: te.Task, Entry: h.entry, Err: err})
+	}
 }
 
 func (h *Handle) panicked(v any) State {
@@ -216,12 +223,13 @@ func (g *Group) failure(path string, n *node, err error) error {
 	return &TaskError{Task: path, Err: err}
 }
 
-// fail records a failure and cancels the group because of it.
-func (g *Group) fail(err error) {
+// fail records a failure and cancels the group because of it. It reports whether that was too late: Run has returned without it.
+func (g *Group) fail(err error) (late bool) {
 	g.node.cancelled() // perhaps from outside, and not heard of until now
 	passedOn := failuresIn(err)
 	var rec *cancellation
 	g.node.mu.Lock()
+	late = g.told
 	if !slices.ContainsFunc(passedOn, g.listed) {
 		g.errs = append(g.errs, err)
 	}
@@ -232,6 +240,7 @@ func (g *Group) fail(err error) {
 	if rec != nil {
 		g.node.cancel(rec)
 	}
+	return late
 }
 
 // failuresIn returns the failures of other tasks that err singly wraps.

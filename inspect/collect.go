@@ -41,6 +41,7 @@ func Take() *Snapshot {
 	record.Source.Walk(c)
 	c.timed()
 	c.resources()
+	s.Incidents = incidents.list(func(entry uintptr) uint64 { return c.site(entry).ID })
 	for _, at := range c.sites {
 		s.Sites = append(s.Sites, at.Site)
 	}

@@ -18,6 +18,7 @@ type Rules struct {
 
 	Outlive  time.Duration // L1: a task lives longer after its scope's Run has returned; 0 means 5 s
 	Ignore   time.Duration // L2: a task goes on longer after it was asked to end; 0 means 5 s
+	Unseen   time.Duration // L4: how long a failure that nobody has seen is a finding; 0 means 10 min
 	Growth   int           // L5: tasks of one site, having risen in five windows one after another; 0 means 1,000
 	Window   time.Duration // L5: length of a window; 0 means 10 s
 	Hold     time.Duration // H2: one task holds something longer while others wait for it; 0 means 10 s
@@ -26,6 +27,7 @@ type Rules struct {
 	Full     time.Duration // Q1: there are waiting producers in more than half of it; 0 means 30 s
 	Starve   time.Duration // Q2: an item waits longer and nobody takes it, or a consumer and there is nobody left to put; 0 means 30 s
 	Shutdown time.Duration // S1: a scope has not ended so long after it was cancelled; 0 means 5 s
+	Refused  int           // S2: tasks of one site that were not started, in a minute; 0 means 100
 	Cancels  int           // C1: tasks cancelled in a second; 0 means 1,000
 	Restarts int           // P1: failures of one name in a minute; 0 means 3
 	Timers   int           // T1: sleeping tasks of one site; 0 means 1,000
@@ -45,6 +47,7 @@ func (r Rules) withDefaults() (Rules, error) {
 	}
 	r.Outlive = cmp.Or(r.Outlive, 5*time.Second)
 	r.Ignore = cmp.Or(r.Ignore, 5*time.Second)
+	r.Unseen = cmp.Or(r.Unseen, 10*time.Minute)
 	r.Growth = cmp.Or(r.Growth, 1000)
 	r.Window = cmp.Or(r.Window, 10*time.Second)
 	r.Hold = cmp.Or(r.Hold, 10*time.Second)
@@ -53,6 +56,7 @@ func (r Rules) withDefaults() (Rules, error) {
 	r.Full = cmp.Or(r.Full, 30*time.Second)
 	r.Starve = cmp.Or(r.Starve, 30*time.Second)
 	r.Shutdown = cmp.Or(r.Shutdown, 5*time.Second)
+	r.Refused = cmp.Or(r.Refused, 100)
 	r.Cancels = cmp.Or(r.Cancels, 1000)
 	r.Restarts = cmp.Or(r.Restarts, 3)
 	r.Timers = cmp.Or(r.Timers, 1000)
@@ -91,19 +95,21 @@ var allRules = []RuleInfo{
 	{"I1", "inspector at its limits", severityInfo, Certain, "the inspector had to leave something out, or takes more time than Rules.SelfTime", "Ask for less: filter, fold, or look less often."},
 	{"L1", "outlived its scope", severityError, Certain, "a task lives longer than Rules.Outlive after the Run of its group has returned", "See what it waits on. Grace gives up on tasks that do not end, but they run on."},
 	{"L2", "ignores cancellation", severityWarning, Likely, "a task goes on longer than Rules.Ignore after it was asked to end", "Pass ctx to what it waits in, or look at ctx in its loop."},
+	{"L4", "error never seen", severityWarning, Certain, "a task or promise failed less than Rules.Unseen ago, and nobody can read its error any more", "Wait for the future; see the error."},
 	{"L5", "number grows", severityWarning, Hint, "live tasks of one site rise in five windows of Rules.Window one after another, and are more than Rules.Growth", "See what the oldest of them wait on, and bound them with Limit."},
 	{"P1", "fails again and again", severityWarning, Likely, "tasks of one name fail or panic more often in a minute than Rules.Restarts", "See the error, and let restarts back off."},
 	{"Q1", "queue full", severityInfo, Likely, "producers wait at a queue in more than half of Rules.Full", "More consumers, or faster ones; a larger queue only postpones it."},
 	{"Q2", "queue without consumer or producer", severityWarning, Likely, "an item is not taken for Rules.Starve although somebody waits to put, or somebody waits to get and all producers have ended", "See whether the other side has ended early; whoever puts last should shut the queue down."},
 	{"Q3", "closed with waiters", severityError, Certain, "a queue is shut down, and a Put or Get still waits", "Report it: Shutdown wakes them all."},
 	{"S1", "shutdown hangs", severityError, Certain, "a group was cancelled longer than Rules.Shutdown ago and has not ended", "See the tasks that are named; braid why --shutdown says what each of them waits for."},
+	{"S2", "spawns after the end", severityInfo, Hint, "more tasks of one site than Rules.Refused were not started in a minute, because their group was cancelled already", "Let the loop that starts them end with its ctx."},
 	{"T1", "many timers", severityInfo, Hint, "more tasks of one site sleep than Rules.Timers", "One task with a list of times does the work of many that sleep."},
 }
 
 // AllRules returns the rules that a [Monitor] applies, in the order of their codes.
 //
 // Some that one might expect are not among them, since snapshots do not say what they would need: the order in which locks were taken,
-// handles that were dropped and errors that were never read (braid's Run returns them all), refused spawns, and goroutines that are no tasks.
+// and goroutines that are no tasks. Handles that were dropped are none, since braid's Run waits for all tasks and returns all errors.
 func AllRules() []RuleInfo { return slices.Clone(allRules) }
 
 // Monitor looks at the snapshots of one process, one after another, and says what is probably wrong.
@@ -120,6 +126,7 @@ type Monitor struct {
 	tasks     map[uint64]taskMemory
 	resources map[uint64]*resourceMemory
 	scopes    map[uint64]time.Time // when they were first seen without their Run
+	refused   map[Subject]*refusals
 	windows   siteWindows
 	failures  failureMemory
 	selfFrom  time.Time
@@ -172,6 +179,7 @@ func (m *Monitor) Update(s *Snapshot, at time.Time) []Finding {
 	l.cancellations()
 	l.holdsAndWaits()
 	l.queues()
+	l.incidents()
 	l.counts()
 	l.inspector()
 	m.last, m.counters = at, s.Counters

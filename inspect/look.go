@@ -380,7 +380,7 @@ func (l *looker) publish(s *Snapshot, cost time.Duration) {
 func (s *Snapshot) with(findings []Finding) *Snapshot {
 	n := &Snapshot{
 		Process: s.Process, Seq: s.Seq, Taken: s.Taken, TookUS: s.TookUS, CoarseUS: s.CoarseUS,
-		Sites: s.Sites, Scopes: s.Scopes, Tasks: s.Tasks, Resources: s.Resources, Findings: findings, Counters: s.Counters,
+		Sites: s.Sites, Scopes: s.Scopes, Tasks: s.Tasks, Resources: s.Resources, Incidents: s.Incidents, Findings: findings, Counters: s.Counters,
 	}
 	n.index.Store(s.index.Load())
 	return n

@@ -20,6 +20,7 @@ const (
 	recordScope    = "scope"
 	recordTask     = "task"
 	recordResource = "resource"
+	recordIncident = "incident"
 	recordFinding  = "finding"
 
 	maxLine = 1 << 20 // a record is some hundred bytes; this is far above the largest and bounds what a foreign file costs
@@ -76,6 +77,7 @@ func WriteSnapshot(w io.Writer, s *Snapshot) error {
 	lines(out, recordScope, s.Scopes)
 	lines(out, recordTask, s.Tasks)
 	lines(out, recordResource, s.Resources)
+	lines(out, recordIncident, s.Incidents)
 	lines(out, recordFinding, s.Findings)
 	out.line("end", trailer{Records: out.n - 1, Counters: s.Counters})
 	if out.err != nil {
@@ -218,6 +220,8 @@ func (in *snapshotReader) record(kind string, b []byte) *SnapshotError {
 		return add(&in.s.Tasks, kind, b)
 	case recordResource:
 		return add(&in.s.Resources, kind, b)
+	case recordIncident:
+		return add(&in.s.Incidents, kind, b)
 	case recordFinding:
 		return add(&in.s.Findings, kind, b)
 	case "snapshot":

@@ -195,6 +195,7 @@ type Snapshot struct {
 	Scopes    []Scope    `json:"scopes"`
 	Tasks     []Task     `json:"tasks"` // parents before their children
 	Resources []Resource `json:"resources"`
+	Incidents []Incident `json:"incidents"` // the last ones of each kind and site, at most 256
 	Findings  []Finding  `json:"findings"`
 	Counters  Counters   `json:"counters"`
 

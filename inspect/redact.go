@@ -41,6 +41,10 @@ func redactSnapshot(s *Snapshot, redact func(string) string) {
 			change(&t.Wait.Target)
 		}
 	}
+	for i := range s.Incidents {
+		change(&s.Incidents[i].Task)
+		change(&s.Incidents[i].Error)
+	}
 	for i := range s.Resources {
 		change(&s.Resources[i].Name)
 		holds(s.Resources[i].Holders)

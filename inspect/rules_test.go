@@ -61,6 +61,25 @@ func jobs(wait string, users ...inspect.Hold) *inspect.Snapshot {
 	return with(program(inspect.Task{Name: "waiter", Wait: &inspect.Wait{Op: wait, Resource: 1}}, inspect.Task{Name: "other"}), r)
 }
 
+func withIncidents(list ...inspect.Incident) *inspect.Snapshot {
+	s := program(inspect.Task{Name: "worker"})
+	s.Incidents = list
+	return s
+}
+
+var unread = inspect.Incident{Kind: inspect.IncidentUnread, Site: 1, Task: "shop/order", Error: "disk full", Count: 1, First: noon, Last: noon}
+
+// grows is an incident of tasks that are refused, so many each second, since first.
+func grows(each int64, first time.Time) func(n int) inspect.Incident {
+	return func(n int) inspect.Incident {
+		return inspect.Incident{Kind: inspect.IncidentRefused, Site: 1, Task: "shop/order", Count: 10_000 + int64(n)*each, First: first, Last: noon.Add(time.Duration(n) * time.Second)}
+	}
+}
+
+func refusing(each int64, first time.Time) func(n int) *inspect.Snapshot {
+	return func(n int) *inspect.Snapshot { return withIncidents(grows(each, first)(n)) }
+}
+
 // ruleCase is a program in which a rule must find something, or one that looks alike, in which it must not.
 type ruleCase struct {
 	code, name string
@@ -116,6 +135,16 @@ var ruleCases = []ruleCase{
 		s.Tasks[1].Wait.Pos, s.Tasks[1].Seq = 1+n, uint64(n)
 		return s
 	}, ""},
+
+	{"L4", "a future that nobody has read", true, time.Minute, 11, always(withIncidents(unread)), "shop/order has failed, and its future was dropped before anybody had read why: disk full"},
+	{"L4", "long ago", false, time.Minute, 12, always(withIncidents(unread)), ""},
+	{"L4", "tasks that were refused", false, time.Second, 2, refusing(1, noon), ""},
+
+	{"S2", "two a second", true, time.Second, 65, refusing(2, *ago(time.Hour)), "tasks such as shop/order were started in a minute in a group that had been cancelled"},
+	{"S2", "one a second", false, time.Second, 65, refusing(1, *ago(time.Hour)), ""},
+	{"S2", "none any more", false, time.Second, 65, refusing(0, *ago(time.Hour)), ""},
+	{"S2", "none any more, but all of them a moment ago", true, time.Second, 65, refusing(0, noon), ""},
+	{"S2", "two minutes ago", false, time.Second, 130, refusing(0, noon), ""},
 
 	{"I1", "events were dropped", true, time.Second, 2, func(n int) *inspect.Snapshot { s := program(); s.Counters.Dropped = int64(3 * n); return s }, "3 events were dropped"},
 	{"I1", "they were dropped long ago", false, time.Second, 3, func(int) *inspect.Snapshot { s := program(); s.Counters.Dropped = 3; return s }, ""},
@@ -299,7 +328,7 @@ func TestRules_documented(t *testing.T) {
 // A negative number switches a rule off.
 func TestRules_off(t *testing.T) {
 	t.Parallel()
-	off := inspect.Rules{Outlive: -1, Ignore: -1, Growth: -1, Window: -1, Hold: -1, Wait: -1, Overtake: -1, Full: -1, Starve: -1, Shutdown: -1, Cancels: -1, Restarts: -1, Timers: -1, SelfTime: -1}
+	off := inspect.Rules{Outlive: -1, Ignore: -1, Unseen: -1, Refused: -1, Growth: -1, Window: -1, Hold: -1, Wait: -1, Overtake: -1, Full: -1, Starve: -1, Shutdown: -1, Cancels: -1, Restarts: -1, Timers: -1, SelfTime: -1}
 	always := []string{"D1", "D2", "D3", "D5", "H1", "Q3", "I1"} // have no threshold, or not for all they find
 	for _, c := range ruleCases {
 		if !c.finds || slices.Contains(always, c.code) {

@@ -22,6 +22,33 @@ import (
 // On says that an inspector is linked into this program. Package inspect sets it while the program is initialised, and nobody writes it later.
 var On bool
 
+// Lost is told of a failure that nobody has seen, and Refused of a task that was not started because its group was cancelled already.
+// Package inspect sets them with On; they are nil without it. They may be called on any goroutine, must not wait, and call nothing of the user's.
+var (
+	Lost    func(Loss)
+	Refused func(entry uintptr, path func() string)
+)
+
+// Loss is a failure that nobody has seen.
+type Loss struct {
+	How   Lossy
+	Task  string  // its path; or the name of a promise
+	Entry uintptr // of the task's function; 0 for a promise
+	Err   error
+}
+
+// Lossy is a way in which a failure can go unseen.
+type Lossy string
+
+const (
+	// Unread is the failure of a future that was collected before anybody read it.
+	Unread Lossy = "unread"
+	// Abandoned is that of a function whose caller had left, as Abandon and Offload allow.
+	Abandoned Lossy = "abandoned"
+	// Left is that of a task that ended after its Run had returned, as Grace allows.
+	Left Lossy = "left"
+)
+
 // Holders says that it is noted of all semaphores, read locks and queues who holds or uses them, and not of those alone that have a name:
 // it costs a busy semaphore more than the semaphore itself does.
 // It is not taken back, because an account with gaps would name holders who are none.
