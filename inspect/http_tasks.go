@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
+
+	"github.com/braid-go/braid/internal/columns"
 )
 
 // The lists of tasks, scopes, resources and sites, and single ones of them.
@@ -30,22 +30,9 @@ func atOf(s *Snapshot) At { return At{SnapshotSeq: s.Seq, Taken: s.Taken} }
 // table returns what writes rows with aligned columns.
 func table(head []string, rows func(row func(cells ...string))) func(io.Writer) error {
 	return func(w io.Writer) error {
-		tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-		line := func(cells ...string) {
-			for i, c := range cells {
-				// A cell has one line, whatever the program has called its tasks.
-				cells[i] = strings.Map(func(r rune) rune {
-					if unicode.IsControl(r) {
-						return ' '
-					}
-					return r
-				}, c)
-			}
-			fmt.Fprintln(tw, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
-		}
-		line(head...)
-		rows(line)
-		return tw.Flush()
+		all := [][]string{head}
+		rows(func(cells ...string) { all = append(all, cells) })
+		return columns.Write(w, all)
 	}
 }
 
@@ -138,7 +125,11 @@ func (a *api) tasks(q *question) (answer, error) {
 		}
 		return answer{v: p, text: groupTable(p, query.Group)}, nil
 	}
+	begin := time.Now()
+	q.snap.lookup()
+	println("lookup", time.Since(begin).Microseconds())
 	p, err := q.snap.Query(query)
+	println("query", time.Since(begin).Microseconds())
 	if err != nil {
 		return answer{}, bad(err)
 	}
@@ -166,6 +157,8 @@ func more(shown, total int, next string) func(io.Writer) error {
 }
 
 func taskTable(s *Snapshot, items []Item) func(io.Writer) error {
+	begin := time.Now()
+	defer func() { println("table", time.Since(begin).Microseconds()) }()
 	return table([]string{"ID", "STATE", "FOR", "TASK", "WAITS ON"}, func(row func(...string)) {
 		for i := range items {
 			it := &items[i]
