@@ -125,11 +125,7 @@ func (a *api) tasks(q *question) (answer, error) {
 		}
 		return answer{v: p, text: groupTable(p, query.Group)}, nil
 	}
-	begin := time.Now()
-	q.snap.lookup()
-	println("lookup", time.Since(begin).Microseconds())
 	p, err := q.snap.Query(query)
-	println("query", time.Since(begin).Microseconds())
 	if err != nil {
 		return answer{}, bad(err)
 	}
@@ -157,8 +153,6 @@ func more(shown, total int, next string) func(io.Writer) error {
 }
 
 func taskTable(s *Snapshot, items []Item) func(io.Writer) error {
-	begin := time.Now()
-	defer func() { println("table", time.Since(begin).Microseconds()) }()
 	return table([]string{"ID", "STATE", "FOR", "TASK", "WAITS ON"}, func(row func(...string)) {
 		for i := range items {
 			it := &items[i]

@@ -196,11 +196,11 @@ func (s *Snapshot) Query(q Query) (*Page, error) {
 		return nil, err
 	}
 	chosen := s.choose(&q)
-	keys, err := s.sorted(chosen, &q)
+	limit := q.limit()
+	keys, err := s.firstOf(chosen, &q, limit+1) // and one more, which says whether there is another page
 	if err != nil {
 		return nil, err
 	}
-	limit := q.limit()
 	page := &Page{At: s.moment(), Total: len(chosen), Items: make([]Item, 0, min(limit, len(keys))), fields: q.Fields}
 	for _, k := range keys[:min(limit, len(keys))] {
 		page.Items = append(page.Items, s.Item(&s.Tasks[k.task]))
@@ -365,11 +365,30 @@ func readCursor(q *Query) (k sortKey, err error) {
 	return k, nil
 }
 
-// sorted returns the tasks behind q.After in the order that q wants.
-func (s *Snapshot) sorted(chosen []int32, q *Query) ([]sortKey, error) {
+// firstOf returns the first n tasks behind q.After in the order that q wants.
+// It does not sort all of them for that: of a hundred thousand, a hundred are shown.
+func (s *Snapshot) firstOf(chosen []int32, q *Query, n int) ([]sortKey, error) {
 	by, down := strings.CutPrefix(q.Sort, "-")
-	keys := make([]sortKey, len(chosen))
-	for n, i := range chosen {
+	compare := func(a, b sortKey) int { return a.compare(b, down) }
+	var after sortKey
+	if q.After != "" {
+		var err error
+		if after, err = readCursor(q); err != nil {
+			return nil, err
+		}
+		if by == byID {
+			after.number = int64(after.id)
+		}
+	}
+	n = min(n, len(chosen))
+	keys := make([]sortKey, 0, min(2*n, len(chosen))) // the first n so far, and what has come since they were last chosen
+	var last *sortKey                                 // of those n, if they have been chosen
+	choose := func() {
+		slices.SortFunc(keys, compare)
+		keys = keys[:min(n, len(keys))]
+		last = &keys[len(keys)-1]
+	}
+	for _, i := range chosen {
 		t := &s.Tasks[i]
 		k := sortKey{id: t.ID, task: i}
 		switch by {
@@ -396,20 +415,17 @@ func (s *Snapshot) sorted(chosen []int32, q *Query) ([]sortKey, error) {
 		case byID:
 			k.number = int64(t.ID)
 		}
-		keys[n] = k
-	}
-	if q.After != "" {
-		after, err := readCursor(q)
-		if err != nil {
-			return nil, err
+		switch {
+		case q.After != "" && compare(k, after) <= 0:
+		case last != nil && compare(k, *last) > 0:
+		default:
+			if keys = append(keys, k); len(keys) >= 2*n {
+				choose()
+			}
 		}
-		if by == byID {
-			after.number = int64(after.id)
-		}
-		keys = slices.DeleteFunc(keys, func(k sortKey) bool { return k.compare(after, down) <= 0 })
 	}
-	slices.SortFunc(keys, func(a, b sortKey) int { return a.compare(b, down) })
-	return keys, nil
+	slices.SortFunc(keys, compare)
+	return keys[:min(n, len(keys))], nil
 }
 
 // MarshalJSON writes the fields that were asked for.
