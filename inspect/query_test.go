@@ -1,9 +1,11 @@
 package inspect_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/url"
 	"slices"
 	"strings"
@@ -120,32 +122,69 @@ func TestQuery_pages(t *testing.T) {
 	for i := range 250 {
 		s.Tasks = append(s.Tasks, inspect.Task{ID: uint64(firstTask + i), Parent: mainGroup, Name: fmt.Sprintf("a.b %d", i%7), State: inspect.StateBlocked, Wait: &inspect.Wait{Op: "event.Wait", Since: ago(time.Duration(i%5) * time.Second)}})
 	}
-	for _, by := range []string{"", "id", "-id", "name", "-name", "state", "wait", "since", "-since", "started", "-started"} {
-		seen := make(map[uint64]bool)
-		q := inspect.Query{Sort: by, Limit: 60}
-		for pages := 1; ; pages++ {
-			p, err := s.Query(q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, i := range p.Items {
-				if seen[i.ID] {
-					t.Fatalf("sort %q: task %d is shown twice", by, i.ID)
-				}
-				seen[i.ID] = true
-			}
-			if p.Total != 251 || pages > 5 {
-				t.Fatalf("sort %q: page %d, total %d", by, pages, p.Total)
-			}
-			if p.End {
-				break
-			}
-			q.After = p.Next
+	rand.Shuffle(len(s.Tasks), func(i, j int) { s.Tasks[i], s.Tasks[j] = s.Tasks[j], s.Tasks[i] })
+	order := map[string]func(a, b inspect.Item) int{
+		"": func(a, b inspect.Item) int { return 0 }, "id": func(a, b inspect.Item) int { return cmp.Compare(a.ID, b.ID) },
+		"name": func(a, b inspect.Item) int { return cmp.Compare(a.Path, b.Path) }, "state": func(a, b inspect.Item) int { return cmp.Compare(a.State, b.State) },
+		"wait":    func(a, b inspect.Item) int { return cmp.Compare(a.WaitText, b.WaitText) },
+		"since":   func(a, b inspect.Item) int { return late(waiting(a), waiting(b)) },
+		"started": func(a, b inspect.Item) int { return late(a.Started, b.Started) },
+		"-id":     func(a, b inspect.Item) int { return cmp.Compare(b.ID, a.ID) }, "-name": func(a, b inspect.Item) int { return cmp.Compare(b.Path, a.Path) },
+		"-since":   func(a, b inspect.Item) int { return early(waiting(a), waiting(b)) },
+		"-started": func(a, b inspect.Item) int { return early(a.Started, b.Started) },
+	}
+	for by, compare := range order {
+		var want []inspect.Item // by the slow way: everything is sorted
+		for i := range s.Tasks {
+			want = append(want, s.Item(&s.Tasks[i]))
 		}
-		if len(seen) != 251 {
-			t.Errorf("sort %q: %d tasks", by, len(seen))
+		slices.SortFunc(want, func(a, b inspect.Item) int { return cmp.Or(compare(a, b), cmp.Compare(a.ID, b.ID)) })
+		for _, limit := range []int{1, 7, 60, 125, 250, 251, 1000} {
+			var got []inspect.Item
+			q := inspect.Query{Sort: by, Limit: limit}
+			for end := false; !end; {
+				p, err := s.Query(q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if p.Total != 251 || len(p.Items) > limit || len(p.Items) == 0 {
+					t.Fatalf("sort %q, limit %d: total %d, and %d on a page", by, limit, p.Total, len(p.Items))
+				}
+				got = append(got, p.Items...)
+				q.After, end = p.Next, p.End
+			}
+			if !slices.EqualFunc(got, want, func(a, b inspect.Item) bool { return a.ID == b.ID }) {
+				t.Errorf("sort %q, limit %d: got %v", by, limit, got)
+			}
 		}
 	}
+}
+
+func waiting(it inspect.Item) *time.Time {
+	if it.Wait == nil {
+		return nil
+	}
+	return it.Wait.Since
+}
+
+// late compares times; those that are not known are later than all others. With early they are so, too, and the others the other way round.
+func late(a, b *time.Time) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return 1
+	case b == nil:
+		return -1
+	}
+	return a.Compare(*b)
+}
+
+func early(a, b *time.Time) int {
+	if a == nil || b == nil {
+		return late(a, b)
+	}
+	return b.Compare(*a)
 }
 
 // While tasks come and go between two pages, those that stay are shown.
