@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -57,12 +58,12 @@ type looker struct {
 	counters  Counters
 	findings  []Finding
 	suspected int
-	cost      time.Duration // of the last look, and
-	takeCost  time.Duration // of the last snapshot, which is a part of it
-	counting  bool          // ends are
-	anew      bool          // and were not before
-	asked     time.Time     // when somebody asked last
-	streams   int           // followers of the feed
+	costs     [2]time.Duration // of the last looks, and
+	takeCost  time.Duration    // of the last snapshot, which is a part of it
+	counting  bool             // ends are
+	anew      bool             // and were not before
+	asked     time.Time        // when somebody asked last
+	streams   int              // followers of the feed
 
 	ends uint64 // the last of the ended tasks that the last look has seen; of run alone
 
@@ -132,10 +133,11 @@ func (l *looker) pause() time.Duration {
 	return max(l.interval, time.Duration(share)*l.lastCost())
 }
 
+// lastCost returns what a look costs: the less of the last two, since one that had to wait for a processor has not cost what it took.
 func (l *looker) lastCost() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.cost
+	return min(l.costs[0], l.costs[1])
 }
 
 // fresh returns how old a snapshot may be that answers a request.
@@ -334,7 +336,8 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 	l.taking <- struct{}{}
 	if err != nil {
 		l.mu.Lock()
-		l.cost, l.takeCost = time.Since(begin), time.Since(begin)
+		l.takeCost = time.Since(begin)
+		l.costs = [2]time.Duration{l.takeCost, l.takeCost}
 		l.mu.Unlock()
 		return before
 	}
@@ -349,7 +352,7 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 	if l.latest != nil && l.latest.Seq <= s.Seq {
 		l.latest = s
 	}
-	l.findings, l.suspected, l.cost = s.Findings, l.monitor.Suspected(), cost
+	l.findings, l.suspected, l.costs = s.Findings, l.monitor.Suspected(), [2]time.Duration{cost, cmp.Or(l.costs[0], cost)}
 	l.mu.Unlock()
 
 	now = view{at: s.Taken, counters: s.Counters, findings: make(map[string]Finding, len(s.Findings))}
