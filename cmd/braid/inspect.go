@@ -1,27 +1,34 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/inspect"
+	"github.com/braid-go/braid/internal/columns"
 	"github.com/braid-go/braid/template"
 )
 
 // The commands that ask a process, or a file, what runs in it.
 
-// flagName is a flag of the commands, and a parameter of the API.
-const flagName = "name"
+// Flags of the commands. flagName is a parameter of the API, too, and flagJSON one of its formats.
+const (
+	flagName = "name"
+	flagJSON = "json"
+)
 
 const targets = `PROCESS is the id of a process that serves package inspect, the path of its socket,
 the URL of its console, or a file written by "braid dump".`
@@ -76,7 +83,7 @@ func inspectCommands() []*cli.Command {
 		{
 			Name: "why", Usage: "say why a task, or the shutdown, does not go on", ArgsUsage: "PROCESS TASK | PROCESS --shutdown",
 			Description: targets + `
-TASK is its id or its path, or a part of the path that no other task has.
+TASK is its id, its path, or a part of the path, best its end, that no other task has.
 
   braid why 4711 shop/audit
   braid why 4711 --shutdown`,
@@ -112,12 +119,19 @@ TASK is its id or its path, or a part of the path that no other task has.
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "of", Value: "wait,hold,await", Usage: "show these `EDGES`: wait, hold, await, spawn, cancel, all"},
 				&cli.StringFlag{Name: "format", Value: "dot", Usage: "`FORMAT`: dot, mermaid, json"},
+				jsonFlag(),
 			},
 			Action: func(ctx context.Context, cmd *cli.Command) error {
+				format := cmd.String("format")
+				switch {
+				case cmd.Bool(flagJSON) && cmd.IsSet("format") && format != flagJSON:
+					return fmt.Errorf("--json and --format %s: these are two formats; give one", format)
+				case cmd.Bool(flagJSON):
+					format = flagJSON
+				}
 				return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
-					format := cmd.String("format")
 					q := url.Values{"of": {cmd.String("of")}, "format": {format}, fresh: {yes}}
-					if format == "json" {
+					if format == flagJSON {
 						return c.Get(ctx, "graph", q, false, cmd.Root().Writer)
 					}
 					return c.Get(ctx, "graph", q, true, &printer{w: cmd.Root().Writer})
@@ -145,6 +159,7 @@ TASK is its id or its path, or a part of the path that no other task has.
 		{
 			Name: "dump", Usage: "write the state of a process, to be looked at later", ArgsUsage: "PROCESS",
 			Description: targets + "\n\n  braid dump 4711 > wedged.ndjson\n  braid why wedged.ndjson --shutdown",
+			Flags:       []cli.Flag{&cli.BoolFlag{Name: flagJSON, Usage: "changes nothing: a dump is JSON, a record on each line"}},
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
 					return c.Get(ctx, "snapshot.ndjson", url.Values{fresh: {yes}}, false, cmd.Root().Writer)
@@ -160,33 +175,14 @@ TASK is its id or its path, or a part of the path that no other task has.
 		{
 			Name: "cancel", Usage: "cancel a task, if the process allows it", ArgsUsage: "PROCESS TASK",
 			Description: targets,
-			Flags:       []cli.Flag{&cli.StringFlag{Name: "cause", Usage: "tell the task why: `TEXT`"}},
-			Action: func(ctx context.Context, cmd *cli.Command) error {
-				return ask(ctx, cmd, 2, func(c *inspect.Client, args []string) error {
-					if len(args) != 1 {
-						return misuse("cancel needs a task: braid cancel PROCESS TASK")
-					}
-					text, err := taskID(ctx, c, args[0])
-					if err != nil {
-						return err
-					}
-					id, err := strconv.ParseUint(text, 10, 64)
-					if err != nil {
-						return fmt.Errorf("%q is not the id of a task", text)
-					}
-					if err := c.Cancel(ctx, id, cmd.String("cause")); err != nil {
-						return err
-					}
-					_, err = fmt.Fprintf(cmd.Root().Writer, "task %d has been asked to end\n", id)
-					return err
-				})
-			},
+			Flags:       []cli.Flag{&cli.StringFlag{Name: "cause", Usage: "tell the task why: `TEXT`"}, jsonFlag()},
+			Action:      cancelTask,
 		},
 	}
 }
 
 func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "write JSON, as the API has it"}
+	return &cli.BoolFlag{Name: flagJSON, Usage: "write JSON, as the API has it"}
 }
 
 // simple is a command that shows one answer of the API.
@@ -202,6 +198,39 @@ func simple(name, usage, path string) *cli.Command {
 	}
 }
 
+func cancelTask(ctx context.Context, cmd *cli.Command) error {
+	return ask(ctx, cmd, 2, func(c *inspect.Client, args []string) error {
+		if len(args) != 1 {
+			return misuse("cancel needs a task: braid cancel PROCESS TASK")
+		}
+		text, err := taskID(ctx, c, args[0])
+		if err != nil {
+			return err
+		}
+		id, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not the id of a task", text)
+		}
+		path := "" // stays so if it is younger than what the process has last seen
+		if t, err := c.Task(ctx, id); err == nil {
+			path = t.Path
+		}
+		if err := c.Cancel(ctx, id, cmd.String("cause")); err != nil {
+			return err
+		}
+		out := cmd.Root().Writer
+		if cmd.Bool(flagJSON) { // as the API has it
+			return json.NewEncoder(out).Encode(struct {
+				ID        uint64 `json:"id"`
+				Path      string `json:"path"`
+				Cancelled bool   `json:"cancelled"`
+			}{id, path, true})
+		}
+		_, err = fmt.Fprintf(out, "task %s has been asked to end\n", strings.TrimSpace(text+" "+printable(path)))
+		return err
+	})
+}
+
 // ask connects to the process that the first of at most n arguments names, and calls f with the others.
 func ask(ctx context.Context, cmd *cli.Command, n int, f func(c *inspect.Client, args []string) error) error {
 	args := cmd.Args().Slice()
@@ -211,16 +240,28 @@ func ask(ctx context.Context, cmd *cli.Command, n int, f func(c *inspect.Client,
 	case len(args) > n:
 		return fmt.Errorf("%s takes at most %d arguments, not also %q", cmd.Name, n, args[n])
 	}
-	c, err := inspect.Dial(ctx, args[0])
+	c, damage, err := dial(ctx, args[0])
 	if err != nil {
 		return failed(err)
 	}
 	defer func() { _ = c.Close() }()
-	return failed(f(c, args[1:]))
+	return failed(errors.Join(f(c, args[1:]), damage))
+}
+
+// dial connects to target. Of a damaged file it returns what could be read, and beside it the damage, which is told behind the answer.
+func dial(ctx context.Context, target string) (c *inspect.Client, damage, err error) {
+	c, err = inspect.Dial(ctx, target)
+	if c == nil {
+		return nil, nil, err
+	}
+	if bad, ok := errors.AsType[*inspect.SnapshotError](err); ok {
+		damage = fmt.Errorf("%s is damaged, and the answer is of what could be read: %s", target, bare(bad))
+	}
+	return c, damage, nil
 }
 
 func show(ctx context.Context, cmd *cli.Command, c *inspect.Client, path string, q url.Values) error {
-	if cmd.Bool("json") {
+	if cmd.Bool(flagJSON) {
 		return c.Get(ctx, path, q, false, cmd.Root().Writer)
 	}
 	return c.Get(ctx, path, q, true, &printer{w: cmd.Root().Writer})
@@ -228,6 +269,11 @@ func show(ctx context.Context, cmd *cli.Command, c *inspect.Client, path string,
 
 func ps(ctx context.Context, cmd *cli.Command) error {
 	if cmd.Args().Len() == 0 {
+		for _, name := range cmd.LocalFlagNames() {
+			if name != flagJSON {
+				return fmt.Errorf("--%s is about the tasks of a process; say of which: braid ps PROCESS", name)
+			}
+		}
 		return processes(ctx, cmd)
 	}
 	return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
@@ -247,7 +293,7 @@ func processes(ctx context.Context, cmd *cli.Command) error {
 		return failed(err)
 	}
 	out := cmd.Root().Writer
-	if cmd.Bool("json") {
+	if cmd.Bool(flagJSON) {
 		if list == nil {
 			list = []inspect.Running{}
 		}
@@ -257,46 +303,52 @@ func processes(ctx context.Context, cmd *cli.Command) error {
 		_, err := fmt.Fprintln(out, "No process of this user serves package inspect. Try: braid demo")
 		return failed(err)
 	}
-	w := tabwriter.NewWriter(&printer{w: out}, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "PID\tNAME\tTASKS\tFINDINGS\tUP\tCONSOLE")
-	for _, p := range list {
-		row := row{pid: p.PID, name: p.Name, tasks: "-", findings: "-", up: "-", console: p.URL}
-		row.ask(ctx, p)
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", row.pid, row.name, row.tasks, row.findings, row.up, row.console)
+	rows := [][]string{{"PID", "NAME", "TASKS", "FINDINGS", "UP", "CONSOLE"}}
+	for row, err := range askAll(ctx, list) {
+		if err != nil {
+			return failed(err)
+		}
+		rows = append(rows, row)
 	}
-	return failed(w.Flush())
+	return failed(columns.Write(out, rows))
 }
 
-// row is a line of the list of processes.
-type row struct {
-	pid                                int
-	name, tasks, findings, up, console string
+const (
+	askedAtATime = 8               // processes
+	patience     = 2 * time.Second // with each
+)
+
+// askAll asks processes at the same time, since each that hangs takes its time, and returns their rows in the order of the list.
+func askAll(ctx context.Context, list []inspect.Running) iter.Seq2[[]string, error] {
+	return braid.Map(ctx, slices.Values(list), askedAtATime, func(ctx context.Context, p inspect.Running) ([]string, error) {
+		return row(ctx, p), nil
+	})
 }
 
-// ask asks the process itself what only it knows, for no longer than a moment.
-func (r *row) ask(ctx context.Context, p inspect.Running) {
+// row is the line of a process in the list. What only the process knows, it is asked itself.
+func row(ctx context.Context, p inspect.Running) []string {
+	without := func(text string) []string {
+		return []string{strconv.Itoa(p.PID), p.Name, "-", "-", "-", text}
+	}
 	if p.Error != "" {
-		r.console = p.Error
-		return
+		return without(p.Error)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it does not answer within %v", patience))
 	defer cancel()
-	c, err := inspect.Dial(ctx, p.Socket)
+	c, err := inspect.Dial(ctx, cmp.Or(p.Socket, strconv.Itoa(p.PID)))
 	if err != nil {
-		r.console = err.Error()
-		return
+		return without(bare(err))
 	}
 	defer func() { _ = c.Close() }()
 	info, err := c.Info(ctx)
 	if err != nil {
-		r.console = err.Error()
-		return
+		return without(bare(err))
 	}
-	r.tasks, r.findings = strconv.Itoa(info.Counts.Tasks), strconv.Itoa(info.Counts.Findings)
-	r.up = info.Taken.Sub(info.Process.Started).Round(time.Second).String()
+	up := info.Taken.Sub(info.Process.Started).Round(time.Second)
+	return []string{strconv.Itoa(p.PID), p.Name, strconv.Itoa(info.Counts.Tasks), strconv.Itoa(info.Counts.Findings), up.String(), p.URL}
 }
 
-// taskID finds the task that text means: an id, a path, or a part of one that no other task has.
+// taskID finds the task that text means: an id, a path, the end of one that no other task has, or else a part that no other task has.
 func taskID(ctx context.Context, c *inspect.Client, text string) (string, error) {
 	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
 		return text, nil
@@ -305,10 +357,13 @@ func taskID(ctx context.Context, c *inspect.Client, text string) (string, error)
 	if err != nil {
 		return "", failed(err)
 	}
-	var exact []string
+	var exact, ends []string
 	for _, t := range page.Items {
-		if t.Path == text {
-			exact = append(exact, strconv.FormatUint(t.ID, 10))
+		switch id := strconv.FormatUint(t.ID, 10); {
+		case t.Path == text:
+			exact = append(exact, id)
+		case strings.HasSuffix(t.Path, "/"+text):
+			ends = append(ends, id)
 		}
 	}
 	switch {
@@ -316,6 +371,8 @@ func taskID(ctx context.Context, c *inspect.Client, text string) (string, error)
 		return exact[0], nil
 	case len(exact) > 1:
 		return "", fmt.Errorf("%d tasks have the path %q; say which one by its id: %s", len(exact), text, some(exact))
+	case len(ends) == 1:
+		return ends[0], nil
 	case len(page.Items) == 1:
 		return strconv.FormatUint(page.Items[0].ID, 10), nil
 	case len(page.Items) == 0:
@@ -343,11 +400,13 @@ func diff(ctx context.Context, cmd *cli.Command) error {
 		return errors.New("diff needs two processes or files: braid diff BEFORE AFTER")
 	}
 	var both [2]*inspect.Snapshot
+	var damages [2]error
 	for i, arg := range args {
-		c, err := inspect.Dial(ctx, arg)
+		c, damage, err := dial(ctx, arg)
 		if err != nil {
 			return failed(err)
 		}
+		damages[i] = damage
 		both[i], err = c.Snapshot(ctx)
 		_ = c.Close()
 		if err != nil {
@@ -355,43 +414,55 @@ func diff(ctx context.Context, cmd *cli.Command) error {
 		}
 	}
 	d := inspect.Diff(both[0], both[1])
-	if cmd.Bool("json") {
-		return failed(json.NewEncoder(cmd.Root().Writer).Encode(d))
+	var err error
+	if cmd.Bool(flagJSON) {
+		err = json.NewEncoder(cmd.Root().Writer).Encode(d)
+	} else {
+		err = writeDiff(cmd.Root().Writer, d)
 	}
-	return failed(writeDiff(cmd.Root().Writer, d))
+	return failed(errors.Join(err, damages[0], damages[1]))
 }
 
 func writeDiff(out io.Writer, d *inspect.Difference) error {
-	w := tabwriter.NewWriter(&printer{w: out}, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "%d tasks before, %d after", d.Counts[0], d.Counts[1])
-	if !d.Same {
-		_, _ = fmt.Fprint(w, "; these are two runs of a program, so only numbers can be compared")
-	}
-	_, _ = fmt.Fprintln(w)
-	for _, g := range d.Groups {
-		_, _ = fmt.Fprintf(w, "%+d\t%s\t%d before, %d after\n", g.After-g.Before, g.Path, g.Before, g.After)
+	var b strings.Builder // no write to it fails, and the lists are bounded
+	section := func(title string, rows [][]string) {
+		if len(rows) > 0 && title != "" {
+			fmt.Fprintf(&b, "\n%s:\n", title)
+		}
+		_ = columns.Write(&b, rows)
 	}
 	list := func(title string, items []inspect.Item) {
-		if len(items) > 0 {
-			_, _ = fmt.Fprintf(w, "\n%s:\n", title)
-		}
+		rows := make([][]string, 0, len(items))
 		for _, t := range items {
-			_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", t.ID, t.Path, t.State, t.WaitText)
+			rows = append(rows, []string{strconv.FormatUint(t.ID, 10), t.Path, t.State, t.WaitText})
 		}
+		section(title, rows)
 	}
-	list("new", d.Started)
-	list("ended", d.Ended)
-	if len(d.Changed) > 0 {
-		_, _ = fmt.Fprint(w, "\nchanged:\n")
+	fmt.Fprintf(&b, "%d tasks before, %d after", d.Counts[0], d.Counts[1])
+	if !d.Same {
+		b.WriteString("; these are two runs of a program, so only numbers can be compared")
+	}
+	b.WriteString("\n")
+	groups, changed := make([][]string, 0, len(d.Groups)), make([][]string, 0, len(d.Changed))
+	for _, g := range d.Groups {
+		groups = append(groups, []string{fmt.Sprintf("%+d", g.After-g.Before), g.Path, fmt.Sprintf("%d before, %d after", g.Before, g.After)})
 	}
 	for _, c := range d.Changed {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s %s\t-> %s %s\n", c.After.ID, c.After.Path, c.Before.State, c.Before.WaitText, c.After.State, c.After.WaitText)
+		changed = append(changed, []string{
+			strconv.FormatUint(c.After.ID, 10), c.After.Path,
+			c.Before.State + " " + c.Before.WaitText, "-> " + c.After.State + " " + c.After.WaitText,
+		})
 	}
+	section("", groups)
+	list("new", d.Started)
+	list("ended", d.Ended)
+	section("changed", changed)
 	list("in the same wait all the time", d.Stuck)
 	if d.Truncated {
-		_, _ = fmt.Fprintln(w, "\nand more: long lists are cut")
+		b.WriteString("\nand more: long lists are cut\n")
 	}
-	return w.Flush()
+	_, err := io.WriteString(out, b.String())
+	return err
 }
 
 // misuse is an error in how a command was called that shows only when it runs.
@@ -426,5 +497,8 @@ func failed(err error) error {
 	if err == nil || errors.Is(err, io.ErrClosedPipe) {
 		return nil
 	}
-	return template.Failed(err)
+	return template.Failed(errors.New(bare(err)))
 }
+
+// bare is the text of err for somebody who need not know from which package it comes.
+func bare(err error) string { return strings.TrimPrefix(err.Error(), "inspect: ") }

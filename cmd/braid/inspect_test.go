@@ -4,16 +4,23 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/urfave/cli/v3"
 
 	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/inspect"
@@ -151,6 +158,136 @@ func TestInspectCommands(t *testing.T) {
 	}
 }
 
+// Every command that asks takes --json, and then writes nothing else.
+func TestInspectCommandsJSON(t *testing.T) {
+	pid := wedged(t, inspect.Options{Name: "shop", Write: true, Logger: slog.New(slog.DiscardHandler)})
+	dump := filepath.Join(t.TempDir(), "wedged.ndjson")
+	if _, out, errs := braids(t, "dump", pid); os.WriteFile(dump, []byte(out), 0o600) != nil {
+		t.Fatal(errs)
+	}
+	more := map[string][]string{ // the arguments behind the process
+		"why": {"shop/first"}, "diff": {dump}, "cancel": {"shop/first"}, "top": {"--count", "1"},
+	}
+	for _, c := range inspectCommands() {
+		t.Run(c.Name, func(t *testing.T) {
+			has := slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), "json") })
+			if !has {
+				t.Fatal("it has no --json")
+			}
+			for _, where := range []string{pid, dump} {
+				if where == dump && (c.Name == "stacks" || c.Name == "cancel") {
+					continue // they need a process
+				}
+				status, out, errs := braids(t, append([]string{c.Name, "--json", where}, more[c.Name]...)...)
+				if status != 0 || errs != "" || out == "" {
+					t.Errorf("status %d, %q, stderr %q", status, out, errs)
+				}
+				for line := range strings.Lines(out) {
+					if !json.Valid([]byte(line)) {
+						t.Errorf("this is no JSON: %.300s", line)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Two ways to say the same may be given together; two formats may not.
+func TestGraphJSON(t *testing.T) {
+	pid := wedged(t, inspect.Options{})
+	for _, args := range [][]string{{"--json"}, {"--format", "json"}, {"--json", "--format", "json"}} {
+		var g inspect.Graph
+		if status, out, errs := braids(t, append([]string{"graph", pid}, args...)...); status != 0 || json.Unmarshal([]byte(out), &g) != nil || len(g.Nodes) == 0 {
+			t.Errorf("%v: %d %s %s", args, status, out, errs)
+		}
+	}
+}
+
+// A damaged file answers with what is left of it, and the command fails, so that nobody takes a part for the whole.
+func TestDamagedDump(t *testing.T) {
+	pid := wedged(t, inspect.Options{})
+	_, out, _ := braids(t, "dump", pid)
+	dir := t.TempDir()
+	whole, part := filepath.Join(dir, "whole"), filepath.Join(dir, "part")
+	for path, text := range map[string]string{whole: out, part: out[:len(out)-20]} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for args, want := range map[string]string{
+		"ps " + part:                   "shop/first",
+		"tree --json " + part:          `"roots":`,
+		"diff " + part + " " + whole:   "tasks before",
+		"diff " + whole + " " + part:   "tasks before",
+		"top --json " + part:           `"tasks":`,
+		"why " + part + " shop/nobody": "",
+	} {
+		status, out, errs := braids(t, strings.Fields(args)...)
+		if status != 1 || !strings.Contains(out, want) || !strings.Contains(errs, "part is damaged, and the answer is of what could be read") {
+			t.Errorf("%s: status %d, %q, stderr %q", args, status, out, errs)
+		}
+	}
+}
+
+// Processes that hang are asked at the same time: none is given up before all have been asked.
+func TestProcessesThatHang(t *testing.T) {
+	dir, err := os.MkdirTemp("", "braid") //nolint:usetesting // short: the path of a socket has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	var hung []inspect.Running
+	var asked, works sync.WaitGroup
+	all := make(chan struct{}) // closed when all have been asked
+	for i := range askedAtATime {
+		r := inspect.Running{PID: i + 1, Name: fmt.Sprint("hung", i), Socket: filepath.Join(dir, fmt.Sprint(i))}
+		hung = append(hung, r)
+		ln, err := net.Listen("unix", r.Socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ln.Close() })
+		asked.Add(1)
+		works.Go(func() {
+			c, err := ln.Accept()
+			asked.Done()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			gone := make(chan struct{})
+			go func() {
+				defer close(gone)
+				_, _ = io.Copy(io.Discard, c) // the question, and then no more until the other side closes
+			}()
+			select {
+			case <-all:
+			case <-gone:
+				t.Errorf("%s was given up before all were asked", r.Name)
+			}
+		})
+	}
+	go func() {
+		asked.Wait()
+		close(all)
+	}()
+	n := 0
+	for row, err := range askAll(t.Context(), hung) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row[1] != hung[n].Name || row[2] != "-" || row[5] == "" {
+			t.Errorf("row %d is %q", n, row)
+		}
+		n++
+	}
+	works.Wait()
+	if n != len(hung) {
+		t.Errorf("%d rows", n)
+	}
+}
+
 func TestInspectCommandsCalledWrongly(t *testing.T) {
 	pid := wedged(t, inspect.Options{})
 	empty := filepath.Join(t.TempDir(), "empty")
@@ -162,6 +299,13 @@ func TestInspectCommandsCalledWrongly(t *testing.T) {
 		text   string
 	}{
 		"tree":                           {2, "needs a process"},
+		"tree --nonsense":                {2, "nonsense"},
+		"ps --state blocked":             {2, "--state is about the tasks of a process"},
+		"ps --json --limit 5":            {2, "--limit is about the tasks of a process"},
+		"graph --json --format dot 1":    {2, "two formats"},
+		"top --json --count 0 " + pid:    {2, "1 or more"},
+		"top --count 3 " + pid:           {2, "--json"},
+		"top " + pid:                     {2, "needs a terminal"},
 		"tree 1 2 3":                     {2, "at most 2"},
 		"tree nothing-like-that":         {1, "nothing-like-that"},
 		"tree 2147483000":                {1, "2147483000"},
@@ -186,9 +330,13 @@ func TestInspectCommandsCalledWrongly(t *testing.T) {
 }
 
 func TestCancelCommand(t *testing.T) {
-	pid := wedged(t, inspect.Options{Write: true})
+	pid := wedged(t, inspect.Options{Write: true, Logger: slog.New(slog.DiscardHandler)})
 	status, out, errs := braids(t, "cancel", pid, "shop/first", "--cause", "enough")
-	if status != 0 || !strings.Contains(out, "asked to end") {
+	if status != 0 || !strings.Contains(out, "shop/first has been asked to end") {
+		t.Fatalf("status %d, %q, %q", status, out, errs)
+	}
+	status, out, errs = braids(t, "cancel", pid, "shop", "--json")
+	if status != 0 || !strings.Contains(out, `"path":"shop","cancelled":true`) {
 		t.Fatalf("status %d, %q, %q", status, out, errs)
 	}
 }
@@ -269,11 +417,58 @@ func TestTop(t *testing.T) {
 	}
 }
 
+// Without a screen there is a line for each look, the first at once.
+func TestTopJSON(t *testing.T) {
+	wedged(t, inspect.Options{Name: "shop"})
+	file := inspect.Take().Client() // answers inside of the bubble
+	synctest.Test(t, func(t *testing.T) {
+		looks := func(m *top, count int) (lines []string, took time.Duration) {
+			t.Helper()
+			m.client, m.every = file, time.Minute
+			var out strings.Builder
+			begin := time.Now()
+			if err := writeLooks(t.Context(), m, count, &out); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(out.String()) {
+				lines = append(lines, line)
+			}
+			return lines, time.Since(begin)
+		}
+		if lines, took := looks(&top{}, 3); len(lines) != 3 || took != 2*time.Minute {
+			t.Errorf("%d lines in %v", len(lines), took)
+		}
+		lines, took := looks(&top{filter: "first"}, 0) // of a file
+		if len(lines) != 1 || took != 0 {
+			t.Fatalf("%d lines in %v", len(lines), took)
+		}
+		var v struct {
+			Info     *inspect.Info
+			Findings *inspect.Findings
+			Tasks    *inspect.Page
+			Groups   *inspect.GroupPage
+		}
+		if err := json.Unmarshal([]byte(lines[0]), &v); err != nil || v.Info.Process.PID != os.Getpid() || v.Findings == nil || v.Groups != nil ||
+			len(v.Tasks.Items) != 1 || v.Tasks.Items[0].Path != "shop/first" {
+			t.Errorf("%v: %s", err, lines[0])
+		}
+		lines, _ = looks(&top{fold: true}, 1)
+		if !strings.Contains(lines[0], `"groups":{`) || strings.Contains(lines[0], `"tasks":{"snapshot_seq"`) {
+			t.Errorf("folded: %s", lines[0])
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := writeLooks(ctx, &top{client: file, every: time.Minute}, 0, io.Discard); !errors.Is(err, context.Canceled) {
+			t.Errorf("interrupted: %v", err)
+		}
+	})
+}
+
 // What the screen shows of answers, whatever the size of the terminal.
 func TestTopFitsTheScreen(t *testing.T) {
 	wedged(t, inspect.Options{})
 	c := inspect.Take().Client()
-	for _, size := range [][2]int{{1, 1}, {20, 5}, {80, 24}, {300, 100}, {0, 0}} {
+	for _, size := range [][2]int{{1, 1}, {20, 5}, {100, 8}, {100, 24}, {300, 100}, {0, 0}} {
 		m := &top{ctx: t.Context(), client: c}
 		m.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 		for _, keys := range []string{"", "f", "/x", "\x1bs", "jjjkG", "\r"} {
@@ -281,10 +476,16 @@ func TestTopFitsTheScreen(t *testing.T) {
 				m.Update(tea.KeyPressMsg{Code: r, Text: string(r)})
 			}
 			m.Update(m.look()())
+			if m.data.findings != nil {
+				m.data.findings.Items = make([]inspect.Finding, 5)
+			}
 			view := m.View().Content
 			lines := strings.Split(view, "\n")
 			if size[1] > 0 && len(lines) > size[1] {
 				t.Errorf("%v after %q: %d lines", size, keys, len(lines))
+			}
+			if size[1] > 6 && !strings.Contains(lines[len(lines)-1], "quit") && size[0] >= 100 {
+				t.Errorf("%v after %q: the line of keys is not there: %q", size, keys, lines)
 			}
 		}
 	}

@@ -25,6 +25,12 @@ func main() {
 }
 
 func command() *cli.Command {
+	// A wrong flag is one line, not all of the help.
+	wrong := func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err }
+	commands := append([]*cli.Command{template.Command("demo")}, inspectCommands()...)
+	for _, c := range commands {
+		c.OnUsageError = wrong
+	}
 	return &cli.Command{
 		Name:  "braid",
 		Usage: "structured concurrency for Go: tasks with names, owners and limits",
@@ -39,8 +45,8 @@ In a second terminal, ask what runs in it:
   braid tree PID
   braid why PID --shutdown`,
 		HideHelpCommand: true,
-		OnUsageError:    func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
-		Commands:        append([]*cli.Command{template.Command("demo")}, inspectCommands()...),
+		OnUsageError:    wrong,
+		Commands:        commands,
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
 				return fmt.Errorf("there is no command %q", cmd.Args().First())

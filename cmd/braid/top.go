@@ -3,9 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +17,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/term"
 	"github.com/urfave/cli/v3"
 
 	"github.com/braid-go/braid/inspect"
@@ -24,21 +29,84 @@ func topCommand() *cli.Command {
 		Description: targets + `
 
 Keys: up and down choose, Enter shows one task, Esc goes back, / filters by a part of the path,
-s sorts, f folds equal tasks, p pauses, q ends.`,
+s sorts, f folds equal tasks, p pauses, q ends.
+
+With --json there is no screen: each look is a line of JSON, {"info": ..., "findings": ..., "tasks": ...}, with what the API has
+under these names, and "groups" in place of "tasks" with --fold. It goes on until it is interrupted, the process ends,
+or --count is reached. Of a file, which does not change, there is one line.
+
+  braid top 4711
+  braid top 4711 --json --count 10 --every 5s > looks.ndjson`,
 		Flags: []cli.Flag{
 			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "look again every `DURATION`"},
 			&cli.StringFlag{Name: flagName, Usage: "begin with the filter `PART`"},
 			&cli.BoolFlag{Name: "fold", Usage: "begin with equal tasks folded"},
+			&cli.IntFlag{Name: "count", Aliases: []string{"n"}, Usage: "with --json, end after `N` looks"},
+			&cli.BoolFlag{Name: flagJSON, Usage: "write a line of JSON for each look, and no screen"},
 		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			every := cmd.Duration("every")
-			if every < 100*time.Millisecond {
+			count, lines, out := cmd.Int("count"), cmd.Bool(flagJSON), cmd.Root().Writer
+			switch {
+			case every < 100*time.Millisecond:
 				return fmt.Errorf("--every %v: must be 100ms or longer", every)
+			case cmd.IsSet("count") && !lines:
+				return errors.New("--count goes with --json: the screen ends with q")
+			case cmd.IsSet("count") && count < 1:
+				return fmt.Errorf("--count %d: must be 1 or more", count)
+			case !lines && !isTerminal(out):
+				return errors.New("the screen of top needs a terminal, and the output goes elsewhere; use top --json, or ps")
 			}
 			return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
-				return runTop(ctx, &top{client: c, every: every, filter: cmd.String(flagName), fold: cmd.Bool("fold")}, cmd.Root().Reader, cmd.Root().Writer)
+				m := &top{client: c, every: every, filter: cmd.String(flagName), fold: cmd.Bool("fold")}
+				if !lines {
+					return runTop(ctx, m, cmd.Root().Reader, out)
+				}
+				ctx, stop := signal.NotifyContext(ctx, os.Interrupt) // so that the last line is whole
+				defer stop()
+				if err := writeLooks(ctx, m, count, out); err != nil && ctx.Err() == nil {
+					return err
+				}
+				return nil
 			})
 		},
+	}
+}
+
+// isTerminal says whether w is one.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(term.File)
+	return ok && term.IsTerminal(f.Fd())
+}
+
+// writeLooks writes a line of JSON for each look, the first at once, until there were count of them, or for ever if that is 0.
+// A file does not change: then 0 is 1. If ctx is done it returns the cause.
+func writeLooks(ctx context.Context, m *top, count int, out io.Writer) error {
+	m.ctx = ctx
+	enc := json.NewEncoder(out)
+	ticks := time.NewTicker(m.every)
+	defer ticks.Stop()
+	for n := 1; ; n++ {
+		a := m.ask(m.query(), m.fold)
+		if a.err != nil {
+			return a.err
+		}
+		if err := enc.Encode(struct {
+			Info     *inspect.Info      `json:"info"`
+			Findings *inspect.Findings  `json:"findings"`
+			Tasks    *inspect.Page      `json:"tasks,omitempty"`
+			Groups   *inspect.GroupPage `json:"groups,omitempty"`
+		}{a.info, a.findings, a.page, a.groups}); err != nil {
+			return err
+		}
+		if n == count || count == 0 && !a.info.Live {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticks.C:
+		}
 	}
 }
 
@@ -105,32 +173,41 @@ func (m *top) Init() tea.Cmd { return m.look() }
 
 // look asks for what is to be shown.
 func (m *top) look() tea.Cmd {
-	q := url.Values{"limit": {"1000"}}
-	set(q, flagName, m.filter != "", m.filter)
-	fold, open := m.fold, m.detail
-	if fold {
-		q.Set("group", "name,wait")
-	} else {
-		q.Set("sort", sorts[m.sort].key)
-	}
+	q, fold, open := m.query(), m.fold, m.detail
 	return func() tea.Msg {
 		if open != nil {
 			return m.lookAt(open.id)
 		}
-		var a answers
-		if a.info, a.err = m.client.Info(m.ctx); a.err != nil {
-			return a
-		}
-		if a.findings, a.err = m.client.Findings(m.ctx); a.err != nil {
-			return a
-		}
-		if fold {
-			a.groups, a.err = m.client.Groups(m.ctx, q)
-		} else {
-			a.page, a.err = m.client.Tasks(m.ctx, q)
-		}
+		return m.ask(q, fold)
+	}
+}
+
+// query is what the list asks for.
+func (m *top) query() url.Values {
+	q := url.Values{"limit": {"1000"}}
+	set(q, flagName, m.filter != "", m.filter)
+	if m.fold {
+		q.Set("group", "name,wait")
+	} else {
+		q.Set("sort", sorts[m.sort].key)
+	}
+	return q
+}
+
+// ask asks for the list. It may run beside Update, and so looks at nothing that Update changes.
+func (m *top) ask(q url.Values, fold bool) (a answers) {
+	if a.info, a.err = m.client.Info(m.ctx); a.err != nil {
 		return a
 	}
+	if a.findings, a.err = m.client.Findings(m.ctx); a.err != nil {
+		return a
+	}
+	if fold {
+		a.groups, a.err = m.client.Groups(m.ctx, q)
+	} else {
+		a.page, a.err = m.client.Tasks(m.ctx, q)
+	}
+	return a
 }
 
 func (m *top) lookAt(id uint64) *detail {
@@ -301,13 +378,16 @@ func (m *top) count() int {
 }
 
 // rows returns the number of rows that fit on the screen.
-func (m *top) rows() int { return max(1, m.height-6-min(m.findings(), 3)) }
+func (m *top) rows() int { return max(1, m.height-6-len(m.findings())) }
 
-func (m *top) findings() int {
+// findings returns those that are shown: on a low screen the rows come first.
+func (m *top) findings() []inspect.Finding {
+	const most, rows = 3, 3
 	if m.data.findings == nil {
-		return 0
+		return nil
 	}
-	return len(m.data.findings.Items)
+	list := m.data.findings.Items
+	return list[:max(0, min(len(list), most, m.height-6-rows))]
 }
 
 func (m *top) keepInside() {
@@ -385,17 +465,12 @@ func (m *top) writeHead(b *strings.Builder) {
 
 func (m *top) writeList(b *strings.Builder) {
 	m.writeHead(b)
-	if f := m.data.findings; f != nil {
-		for i, x := range f.Items {
-			if i == 3 {
-				break
-			}
-			style := yellow
-			if x.Severity == "error" {
-				style = red
-			}
-			fmt.Fprintln(b, style.Render(x.Code+" "+x.Title)+" "+printable(x.Text))
+	for _, x := range m.findings() {
+		style := yellow
+		if x.Severity == "error" {
+			style = red
 		}
+		fmt.Fprintln(b, style.Render(x.Code+" "+x.Title)+" "+printable(x.Text))
 	}
 	switch {
 	case m.typing:
