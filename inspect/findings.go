@@ -26,7 +26,7 @@ type Rules struct {
 	Overtake int           // H4: places that one waiter has lost; 0 means 1
 	Full     time.Duration // Q1: there are waiting producers in more than half of it; 0 means 30 s
 	Starve   time.Duration // Q2: an item waits longer and nobody takes it, or a consumer and there is nobody left to put; 0 means 30 s
-	Shutdown time.Duration // S1: a scope has not ended so long after it was cancelled; 0 means 5 s
+	Shutdown time.Duration // S1: a group or a task has not ended so long after it was cancelled; 0 means 5 s
 	Refused  int           // S2: tasks of one site that were not started, in a minute; 0 means 100
 	Cancels  int           // C1: tasks cancelled in a second; 0 means 1,000
 	Restarts int           // P1: failures of one name in a minute; 0 means 3
@@ -101,7 +101,7 @@ var allRules = []RuleInfo{
 	{"Q1", "queue full", severityInfo, Likely, "producers wait at a queue in more than half of Rules.Full", "More consumers, or faster ones; a larger queue only postpones it."},
 	{"Q2", "queue without consumer or producer", severityWarning, Likely, "an item is not taken for Rules.Starve although somebody waits to put, or somebody waits to get and all producers have ended", "See whether the other side has ended early; whoever puts last should shut the queue down."},
 	{"Q3", "closed with waiters", severityError, Certain, "a queue is shut down, and a Put or Get still waits", "Report it: Shutdown wakes them all."},
-	{"S1", "shutdown hangs", severityError, Certain, "a group was cancelled longer than Rules.Shutdown ago and has not ended", "See the tasks that are named; braid why --shutdown says what each of them waits for."},
+	{"S1", "shutdown hangs", severityError, Certain, "a group, or a task alone by a call, was cancelled longer than Rules.Shutdown ago and has not ended", "See the tasks that are named; braid why --shutdown says what each of them waits for."},
 	{"S2", "spawns after the end", severityInfo, Hint, "more tasks of one site than Rules.Refused were not started in a minute, because their group was cancelled already", "Let the loop that starts them end with its ctx."},
 	{"T1", "many timers", severityInfo, Hint, "more tasks of one site sleep than Rules.Timers", "One task with a list of times does the work of many that sleep."},
 }

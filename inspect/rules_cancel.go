@@ -108,7 +108,7 @@ func (s *Snapshot) shield(t *Task) (found *Scope) {
 	return found
 }
 
-// shutdown is S1: of the highest groups and tasks that were cancelled.
+// shutdown is S1: of the highest groups that were cancelled, and of the highest tasks that somebody has cancelled, as a service does with its components.
 func (l *look) shutdown() {
 	limit := l.m.rules.Shutdown
 	if limit < 0 {
@@ -142,7 +142,7 @@ func (l *look) shutdown() {
 		}
 	}
 	for i := range l.s.Tasks {
-		if t := &l.s.Tasks[i]; t.Cancel != nil && t.Parent == 0 {
+		if t := &l.s.Tasks[i]; t.Cancel != nil && (t.Parent == 0 || t.Cancel.Kind == "call" && !l.shielded(t)) {
 			if since, ok := cancelled(t.Cancel, l.m.tasks[t.ID].cancelled); ok {
 				late[t.ID] = since
 			}
@@ -176,7 +176,9 @@ func (l *look) shutdown() {
 		lines := make([]string, 0, 5)
 		for _, i := range tasks[:min(len(tasks), 4)] {
 			t := &l.s.Tasks[i]
-			k.Subjects = append(k.Subjects, l.s.taskSubject(t))
+			if t.ID != root {
+				k.Subjects = append(k.Subjects, l.s.taskSubject(t))
+			}
 			lines = append(lines, l.s.Path(t.ID)+" "+l.s.waitPhrase(t))
 		}
 		if more := len(tasks) - len(lines); more > 0 {

@@ -53,6 +53,14 @@ func cancelled(kind string, wait *inspect.Wait) *inspect.Snapshot {
 	return s
 }
 
+// alone is a program in which one task was cancelled, and not its group.
+func alone(kind string) *inspect.Snapshot {
+	s := cancelled(kind, nil)
+	s.Scopes[0].Cancel = nil
+	s.Tasks[1].Cancel.Scope = s.Tasks[1].ID
+	return s
+}
+
 func jobs(wait string, users ...inspect.Hold) *inspect.Snapshot {
 	r := inspect.Resource{Kind: "queue", Name: "jobs", Capacity: 1, InUse: 1, Holders: users, Attrs: map[string]int64{"accepted": 5}}
 	if wait == "queue.Get" {
@@ -219,6 +227,8 @@ var ruleCases = []ruleCase{
 	{"Q3", "open", false, time.Second, 9, always(jobs("queue.Get")), ""},
 
 	{"S1", "a task does not end", true, 3 * time.Second, 3, always(cancelled("call", nil)), "shop was cancelled 6s ago and has not ended; 1 task is left: shop/deaf is active"},
+	{"S1", "a task that was cancelled alone", true, 3 * time.Second, 3, always(alone("call")), "shop/deaf was cancelled 6s ago and has not ended; 1 task is left: shop/deaf is active"},
+	{"S1", "a task whose time is over", false, 3 * time.Second, 3, always(alone("deadline")), ""},
 	{"S1", "it was a moment ago", false, 3 * time.Second, 2, always(cancelled("call", nil)), ""},
 	{"S1", "nobody asked", false, 3 * time.Second, 9, always(program(inspect.Task{})), ""},
 	{"S1", "everything is over", false, 3 * time.Second, 9, func(n int) *inspect.Snapshot {
