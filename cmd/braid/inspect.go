@@ -500,5 +500,5 @@ func failed(err error) error {
 	return template.Failed(errors.New(bare(err)))
 }
 
-// bare is the text of err for somebody who need not know from which package it comes.
-func bare(err error) string { return strings.TrimPrefix(err.Error(), "inspect: ") }
+// bare is the text of err for a terminal, and for somebody who need not know from which package it comes.
+func bare(err error) string { return printable(strings.TrimPrefix(err.Error(), "inspect: ")) }

@@ -326,6 +326,9 @@ func TestInspectCommandsCalledWrongly(t *testing.T) {
 		if status != want.status || !strings.Contains(errs, want.text) || out != "" {
 			t.Errorf("%s: status %d, stdout %q, stderr %q; want %d and %q", args, status, out, errs, want.status, want.text)
 		}
+		if strings.ContainsAny(errs, "\x1b\u202e") {
+			t.Errorf("%s: the name of a task can steer the terminal: %q", args, errs)
+		}
 	}
 }
 

@@ -470,7 +470,7 @@ func (m *top) writeList(b *strings.Builder) {
 		if x.Severity == "error" {
 			style = red
 		}
-		fmt.Fprintln(b, style.Render(x.Code+" "+x.Title)+" "+printable(x.Text))
+		fmt.Fprintln(b, style.Render(printable(x.Code+" "+x.Title))+" "+printable(x.Text))
 	}
 	switch {
 	case m.typing:
@@ -486,7 +486,7 @@ func (m *top) writeList(b *strings.Builder) {
 		m.writeTasks(b)
 	}
 	if m.data.info == nil && m.data.err != nil {
-		fmt.Fprintln(b, red.Render(m.data.err.Error()))
+		fmt.Fprintln(b, red.Render(bare(m.data.err)))
 	}
 	fmt.Fprint(b, faint.Render("↑↓ choose  Enter task  / filter  s sort: "+sorts[m.sort].name+"  f fold  p pause  q quit"))
 }
@@ -503,7 +503,7 @@ func (m *top) writeTasks(b *strings.Builder) {
 		if t.Cancel != nil {
 			text += "  " + yellow.Render("asked to end")
 		}
-		m.writeRow(b, i, fmt.Sprintf("%8d  %s  %9s  %s", t.ID, states[t.State].Render(fmt.Sprintf("%-9s", t.State)), sinceOf(&t, m.data.info.Taken), text))
+		m.writeRow(b, i, fmt.Sprintf("%8d  %s  %9s  %s", t.ID, states[t.State].Render(fmt.Sprintf("%-9s", printable(t.State))), sinceOf(&t, m.data.info.Taken), text))
 	}
 	m.fill(b, shown, m.data.page)
 }
@@ -542,7 +542,7 @@ func (m *top) writeDetail(b *strings.Builder) {
 	var text strings.Builder
 	switch {
 	case d.task == nil && d.err != nil:
-		fmt.Fprintln(&text, red.Render(d.err.Error()))
+		fmt.Fprintln(&text, red.Render(bare(d.err)))
 	case d.task == nil:
 		fmt.Fprintln(&text, faint.Render("asking"))
 	default:
@@ -563,16 +563,16 @@ func (m *top) writeDetail(b *strings.Builder) {
 
 func (m *top) writeTask(b *strings.Builder, d *detail) {
 	t := d.task.Task
-	fmt.Fprintf(b, "\n%s  %s  task %d\n", bold.Render(printable(d.task.Path)), states[t.State].Render(t.State), t.ID)
+	fmt.Fprintf(b, "\n%s  %s  task %d\n", bold.Render(printable(d.task.Path)), states[t.State].Render(printable(t.State)), t.ID)
 	if d.err != nil {
-		fmt.Fprintln(b, red.Render(d.err.Error()))
+		fmt.Fprintln(b, red.Render(bare(d.err)))
 	}
 	if s := d.task.Site; s != nil {
 		place := s.Func
 		if s.File != "" {
 			place += fmt.Sprintf("  %s:%d", s.File, s.Line)
 		}
-		fmt.Fprintln(b, faint.Render(place))
+		fmt.Fprintln(b, faint.Render(printable(place)))
 	}
 	if c := t.Cancel; c != nil {
 		fmt.Fprintln(b, yellow.Render("asked to end: "+printable(c.Cause)))
@@ -584,7 +584,7 @@ func (m *top) writeTask(b *strings.Builder, d *detail) {
 		fmt.Fprintf(b, "\n%s\n", bold.Render("Stack"))
 		for _, s := range d.stacks.Items {
 			for _, f := range s.Frames {
-				fmt.Fprintf(b, "%s\n%s\n", f.Func, faint.Render("    "+f.File+":"+strconv.Itoa(f.Line)))
+				fmt.Fprintf(b, "%s\n%s\n", printable(f.Func), faint.Render(printable("    "+f.File+":"+strconv.Itoa(f.Line))))
 			}
 			fmt.Fprintln(b)
 		}
