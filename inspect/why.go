@@ -326,7 +326,7 @@ func (v *reduction) unseen(i int32) string {
 		switch name := resourceName(r); {
 		case side.known:
 		case side.gone && r.Unknown:
-			return "Those who are known to have " + took + " " + name + " have ended. Whether others use it was not noted of all."
+			return "Those who are known to have " + took + " " + name + " have ended; not all who use it were noted."
 		case side.gone:
 			return "All who have " + took + " " + name + " have ended, so nobody is known who would do it again."
 		case !r.Unknown:

@@ -51,7 +51,7 @@ func queueCases() []whyCase {
 		{"who puts says nothing of who takes", wait("queue.Put", inspect.Resource{Name: "orders", Attrs: former("putters")}), firstTask, 1, inspect.VerdictUnknown,
 			"No task has taken from queue orders so far."},
 		{"not all were noted", wait("queue.Put", inspect.Resource{Name: "orders", Unknown: true, Attrs: former("getters")}), firstTask, 1, inspect.VerdictUnknown,
-			"Those who are known to have taken from queue orders have ended. Whether others use it was not noted of all."},
+			"Those who are known to have taken from queue orders have ended; not all who use it were noted."},
 		{"work that nobody does", wait("queue.Join", inspect.Resource{Name: "orders", Attrs: former("getters")}), firstTask, 1, inspect.VerdictUnknown, ended},
 		{"who lives is named", wait("queue.Put", inspect.Resource{Name: "orders", Attrs: former("getters"), Holders: []inspect.Hold{user(1, "get")}}), firstTask, 2, inspect.VerdictActive,
 			"from which these take: shop/b, since 2s.\nshop/b is active"},
