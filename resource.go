@@ -52,8 +52,7 @@ func (r *resource) enter(ctx context.Context, op string) error {
 
 func (r *resource) bind(s sched.Scheduler) {
 	if p := r.sched.Load(); p == nil || *p != s {
-		last := s // only here is something to be allocated
-		r.sched.Store(&last)
+		r.sched.Store(s.Ref())
 	}
 }
 
@@ -72,27 +71,34 @@ func (r *resource) point(op string) {
 
 var lastObject atomic.Uint64
 
-// object names the resource, which is p's, in wait records. It is made when somebody first waits.
-func (r *resource) object(p primitive) *sched.Object {
-	if o := r.obj.Load(); o != nil {
-		return o
-	}
-	o := &sched.Object{Kind: p.kind(), Name: r.Name(), ID: lastObject.Add(1)}
-	if record.On {
-		o.Of = p.look()
-	}
-	if !r.obj.CompareAndSwap(nil, o) {
-		return r.obj.Load()
-	}
-	return o
-}
-
 // why says what a call of p that is about to park waits for.
 func (r *resource) why(p primitive, op string) *sched.Wait {
 	if w := r.last.Load(); w != nil && w.Op == op {
 		return w
 	}
-	w := &sched.Wait{Op: op, Object: r.object(p)}
+	o := r.obj.Load()
+	if o == nil {
+		return r.firstWhy(p, op)
+	}
+	w := &sched.Wait{Op: op, Object: o}
 	r.last.Store(w)
 	return w
+}
+
+// firstWhy is why when somebody waits for the first time. It names the resource, which is p's, in wait records:
+// in one piece with the first of these, as most need no other.
+func (r *resource) firstWhy(p primitive, op string) *sched.Wait {
+	first := &struct {
+		wait   sched.Wait
+		object sched.Object
+	}{object: sched.Object{Kind: p.kind(), Name: r.Name(), ID: lastObject.Add(1)}}
+	if record.On {
+		first.object.Of = p.look()
+	}
+	first.wait = sched.Wait{Op: op, Object: &first.object}
+	if !r.obj.CompareAndSwap(nil, &first.object) {
+		return r.why(p, op) // another call was the first
+	}
+	r.last.Store(&first.wait)
+	return &first.wait
 }

@@ -20,6 +20,7 @@ import (
 type Loop struct {
 	config
 
+	self  sched.Scheduler
 	epoch time.Time // where the loop's clock starts
 	ready queue
 	tasks atomic.Int64 // that have not ended
@@ -103,6 +104,7 @@ func Run(ctx context.Context, body func(ctx context.Context, g *braid.Group) err
 // run makes a loop and runs main as its first task.
 func run(ctx context.Context, opts []Option, main func(ctx context.Context, r *root) error) error {
 	l := &Loop{epoch: time.Now(), wakeup: make(chan struct{}, 1), config: defaults()}
+	l.self = l
 	for _, o := range opts {
 		o.applyLoop(&l.config)
 	}

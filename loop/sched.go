@@ -137,6 +137,9 @@ func (l *Loop) Yield() {
 // Point does nothing: the loop switches where a task waits, and nowhere else.
 func (l *Loop) Point(sched.Op) {}
 
+// Ref implements [sched.Scheduler].
+func (l *Loop) Ref() *sched.Scheduler { return &l.self }
+
 // Now reads the clock: the monotonic one alone, which is twice as fast as both.
 func (l *Loop) Now() time.Time { return l.epoch.Add(time.Since(l.epoch)) }
 

@@ -22,6 +22,7 @@ import (
 type engine struct {
 	limits
 
+	self      sched.Scheduler
 	src       source
 	prog      func() // what the program does, on the stack of the first task
 	loop      bool   // tasks switch where they wait and nowhere else
@@ -109,11 +110,13 @@ type limits struct {
 const unwindSteps = 5_000
 
 func newEngine() *engine {
-	return &engine{
+	e := &engine{
 		limits: limits{maxSteps: DefaultMaxSteps, maxAdvances: DefaultAdvances},
 		wakeup: make(chan struct{}, 1),
 		grace:  2 * time.Millisecond, patience: guardLimit,
 	}
+	e.self = e
+	return e
 }
 
 // close ends what the engine keeps.

@@ -50,6 +50,9 @@ func (e *engine) newTask(j sched.Job, parent *task) *task {
 	return t
 }
 
+// Ref implements [sched.Scheduler].
+func (e *engine) Ref() *sched.Scheduler { return &e.self }
+
 // Point is where the running task may be told to let another one go first. The decision is made on its own stack,
 // and a task that goes on has not switched.
 func (e *engine) Point(op sched.Op) {

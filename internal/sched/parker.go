@@ -37,7 +37,7 @@ type Parker struct {
 
 // more is what a Parker needs for anything but a goroutine that waits for its Unpark alone.
 type more struct {
-	sched Scheduler // nil for goroutines
+	sched *Scheduler // nil for goroutines
 	// slot is the scheduler's own handle of the parked call.
 	// It is written by the parking call before the state says parked, and read by the one that takes the state back.
 	slot any
@@ -47,14 +47,14 @@ type more struct {
 // Bind makes p a place of s, or of goroutines if s is nil. It comes before any other use.
 func (p *Parker) Bind(s Scheduler) {
 	if s != nil {
-		p.more.Store(&more{sched: s})
+		p.more.Store(&more{sched: s.Ref()})
 	}
 }
 
 // Sched returns the scheduler of the calls that park at p; nil for goroutines.
 func (p *Parker) Sched() Scheduler {
-	if m := p.more.Load(); m != nil {
-		return m.sched
+	if m := p.more.Load(); m != nil && m.sched != nil {
+		return *m.sched
 	}
 	return nil
 }

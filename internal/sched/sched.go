@@ -21,6 +21,8 @@
 //     possibly from a goroutine that is none of its tasks.
 //   - Now and After share one clock. The function given to After runs once, on any goroutine, unless Stop comes first;
 //     it does not block.
+//   - Ref returns the address of a variable that holds the Scheduler, the same each time, and may be called on any goroutine.
+//     So what must remember its scheduler in one word need not allocate a variable of its own.
 //
 // A nil Scheduler means goroutines. The primitives test for nil instead of calling through an interface,
 // which keeps the common path short.
@@ -40,6 +42,7 @@ type Scheduler interface {
 	Point(op Op)
 	Now() time.Time
 	After(d time.Duration, f func()) Timer
+	Ref() *Scheduler
 }
 
 // Task identifies a task to a scheduler.

@@ -15,8 +15,11 @@ import (
 type recorder struct {
 	sched.Scheduler // Spawn and Yield are called by nobody here
 
+	self  sched.Scheduler
 	asked []string
 }
+
+func (r *recorder) Ref() *sched.Scheduler { r.self = r; return &r.self }
 
 func (r *recorder) notef(format string, args ...any) {
 	r.asked = append(r.asked, fmt.Sprintf(format, args...))

@@ -22,6 +22,7 @@ import (
 
 // Scheduler runs tasks as coroutines. Make one with New.
 type Scheduler struct {
+	self sched.Scheduler
 	rng  *rand.Rand    // nil: first in, first out. Used by the thread that runs tasks only.
 	wake chan struct{} // capacity one; says that ready is not empty any more
 
@@ -42,6 +43,7 @@ type coro struct {
 // New returns a scheduler. Seed 0 means first in, first out, without switching at points.
 func New(seed uint64) *Scheduler {
 	s := &Scheduler{wake: make(chan struct{}, 1)}
+	s.self = s
 	if seed != 0 {
 		s.rng = rand.New(rand.NewPCG(seed, seed))
 	}
@@ -179,6 +181,9 @@ func (s *Scheduler) Yield() {
 	s.push(c)
 	c.yield(struct{}{})
 }
+
+// Ref implements sched.Scheduler.
+func (s *Scheduler) Ref() *sched.Scheduler { return &s.self }
 
 // Point switches at random if the scheduler has a seed. A goroutine that is none of its tasks goes on.
 func (s *Scheduler) Point(sched.Op) {
