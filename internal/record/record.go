@@ -23,10 +23,10 @@ import (
 var On bool
 
 // Lost is told of a failure that nobody has seen, and Refused of a task that was not started because its group was cancelled already.
-// Package inspect sets them with On; they are nil without it. They may be called on any goroutine, must not wait, and call nothing of the user's.
+// Package inspect sets them with On. They may be called on any goroutine, must not wait, and call nothing of the user's.
 var (
-	Lost    func(Loss)
-	Refused func(entry uintptr, path func() string)
+	Lost    = func(Loss) {}
+	Refused = func(entry uintptr, path func() string) {}
 )
 
 // Loss is a failure that nobody has seen.
@@ -155,6 +155,7 @@ type Hold struct {
 	Amount       int64
 	Mode         string
 	Maybe, Ended bool
+	Stamp        int64 // of the wait in which the task was when it had been seen to hold this; 0 if in none
 }
 
 // Waiter is a place in a queue. Task is 0 for code without a task.
