@@ -60,10 +60,44 @@ type Future[T any] struct {
 	task *Handle // that brings the value; nil for the future of a promise
 }
 
-// failure is that of a future. It lies apart, to outlive it: see Future.watch.
+// failure is that of a future.
 type failure struct {
-	err  error
+	err   error
+	place *place // nil without an inspector
+}
+
+// place is what outlives a future that is watched. It does not lead to the error, which may lead back to the future:
+// then neither would ever be collected.
+type place struct {
 	seen atomic.Bool
+	n    atomic.Uint64 // among lastFailures; 0 if the future is not watched
+}
+
+// lastFailures are the failures of the futures watched last that nobody has read yet; number n is at n modulo their number.
+// One that leads back to its future keeps it until others have come after it.
+var (
+	lastFailures   [256]atomic.Pointer[failure]
+	failuresNumber atomic.Uint64
+)
+
+// enter puts f, whose place this is, among them.
+func (p *place) enter(f *failure) {
+	n := failuresNumber.Add(1)
+	lastFailures[n%uint64(len(lastFailures))].Store(f)
+	p.n.Store(n)
+	if p.seen.Load() { // meanwhile
+		p.leave()
+	}
+}
+
+// leave takes the failure that has this place out, and returns its error; nil if it is out already.
+func (p *place) leave() error {
+	slot := &lastFailures[p.n.Load()%uint64(len(lastFailures))]
+	f := slot.Load()
+	if f == nil || f.place != p || !slot.CompareAndSwap(f, nil) {
+		return nil
+	}
+	return f.err
 }
 
 func (f *Future[T]) settle(v T, err error) bool {
@@ -85,7 +119,7 @@ func (f *Future[T]) bring(g *Group, v T, err error) {
 	for w := f.waiters.head; w != nil; w = w.next {
 		g.comeBack(w)
 	}
-	if te, failed := err.(*TaskError); f.settleLocked(v, err) && failed { // a panic has been told already
+	if te, failed := f.task.ownFailure(err); f.settleLocked(v, err) && failed { // a panic has been told already
 		f.watch(record.Loss{Task: te.Task, Entry: f.task.entry})
 	}
 }
@@ -97,6 +131,9 @@ func (f *Future[T]) settleLocked(v T, err error) bool {
 	f.value, f.settled = v, true
 	if err != nil {
 		f.failure = &failure{err: err}
+		if record.On {
+			f.failure.place = &place{}
+		}
 	}
 	if f.done != nil {
 		close(f.done)
@@ -106,16 +143,18 @@ func (f *Future[T]) settleLocked(v T, err error) bool {
 }
 
 // watch has the inspector told if f, which has failed, is collected before anybody has read why. f.mu is held.
+// What ends with context.Canceled itself has been cancelled, and has not failed.
 func (f *Future[T]) watch(loss record.Loss) {
-	if !record.On {
+	if !record.On || f.failure.err == context.Canceled {
 		return
 	}
-	loss.How, loss.Err = record.Unread, f.failure.err
-	runtime.AddCleanup(f, func(at *failure) {
-		if !at.seen.Load() {
+	loss.How = record.Unread
+	f.failure.place.enter(f.failure)
+	runtime.AddCleanup(f, func(p *place) {
+		if loss.Err = p.leave(); !p.seen.Load() {
 			record.Lost(loss)
 		}
-	}, f.failure)
+	}, f.failure.place)
 }
 
 // read returns the result. f has been settled.
@@ -123,7 +162,9 @@ func (f *Future[T]) read() (T, error) {
 	if f.failure == nil {
 		return f.value, nil
 	}
-	f.failure.seen.Store(true)
+	if p := f.failure.place; p != nil && !p.seen.Swap(true) {
+		p.leave()
+	}
 	return f.value, f.failure.err
 }
 

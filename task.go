@@ -73,6 +73,8 @@ type extra struct {
 	apart bool // an end that report takes is the caller's alone and does not touch the group's result
 	quiet bool // nor is the panic hook told; see Portal.Do
 
+	obeyed bool // what report is given is why the task was cancelled; of the task's goroutine alone
+
 	admission *waiter // guarded by group.node.mu: who waits for the task to get a slot
 }
 

@@ -163,6 +163,9 @@ func (h *Handle) returned(err error) State {
 	}
 	if rec := h.node.cancelled(); rec != nil && rec.explains(err) {
 		h.err = err
+		if h.extra != nil {
+			h.extra.obeyed = true
+		}
 		taken := h.reported(err)
 		if callers := h.node.inline || taken && h.extra.apart; !callers {
 			h.group.missed()
@@ -182,7 +185,7 @@ func (h *Handle) failed(err error) State {
 
 // unseen tells the inspector of a failure of h that nobody will see. A panic has been told to the hook, and an end by cancellation is no failure.
 func (h *Handle) unseen(how record.Lossy, err error) {
-	if te, failed := err.(*TaskError); failed && record.On {
+	if te, failed := h.ownFailure(err); failed && record.On {
 		record.Lost(record.Loss{How: how, Task: te.Task, Entry: h.entry, Err: err})
 	}
 }
@@ -202,6 +205,16 @@ func (h *Handle) panicked(v any) State {
 // The caller of an inline task has it anyway.
 func (h *Handle) reported(err error) bool {
 	return h.node.inline || h.extra != nil && h.extra.report != nil && h.extra.report(err)
+}
+
+// ownFailure returns err, with which h has ended, if it says that h has failed.
+// A task that was cancelled because another one failed may end with that one's TaskError.
+func (h *Handle) ownFailure(err error) (te *TaskError, ok bool) {
+	if h.extra != nil && h.extra.obeyed {
+		return nil, false
+	}
+	te, ok = err.(*TaskError)
+	return te, ok
 }
 
 // missed notes that a member did not do its work because the group was cancelled.

@@ -27,7 +27,7 @@ type Incident struct {
 	Kind  string    `json:"kind"`
 	Site  uint64    `json:"site,omitempty"`  // of the task's function; 0 for a promise
 	Task  string    `json:"task,omitempty"`  // the path of the last one; of tasks that were refused the first one; the name of a promise
-	Error string    `json:"error,omitempty"` // of the last one
+	Error string    `json:"error,omitempty"` // of the last one of which it is known
 	Count int64     `json:"count"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
@@ -91,7 +91,9 @@ func (l *incidentList) lost(loss record.Loss) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	in, _ := l.find(key, time.Now().Round(0))
-	in.Task, in.err = loss.Task, err
+	if in.Task = loss.Task; err != nil {
+		in.err = err
+	}
 }
 
 // refused implements record.Refused. There may be many of them: the path is asked for once.

@@ -78,6 +78,90 @@ func TestIncident_unread(t *testing.T) {
 	}
 }
 
+// A task that ends with the failure of another one, which has cancelled it, has done what it was told: only the other one has failed.
+func TestIncident_obeyed(t *testing.T) {
+	wait := func(started chan struct{}) func(ctx context.Context) (int, error) {
+		return func(ctx context.Context) (int, error) {
+			close(started)
+			return 0, new(braid.Event).Wait(ctx)
+		}
+	}
+	abandoned := make(chan struct{})
+	_ = braid.Run(background, func(ctx context.Context, g *braid.Group) error {
+		submitted, called := make(chan struct{}), make(chan struct{})
+		braid.Submit(braid.NewPortal(g), wait(submitted))
+		g.Go(func(ctx context.Context) error {
+			_, err := braid.Abandon(ctx, func(ctx context.Context) (int, error) {
+				defer close(abandoned)
+				return wait(called)(ctx)
+			}, nil)
+			return err
+		})
+		<-submitted
+		<-called
+		g.Go(func(context.Context) error { return errDisk }, braid.Name("culprit"))
+		return nil
+	}, braid.Name("obeying"))
+	<-abandoned
+	_ = braid.Run(background, func(_ context.Context, g *braid.Group) error { // whatever is told of the others is told before this
+		braid.Submit(braid.NewPortal(g), func(context.Context) (int, error) { return 0, errDisk }, braid.Name("disobeying"))
+		return nil
+	}, braid.Name("later"))
+	untilIncident(t, inspect.IncidentUnread, "later/disobeying")
+	noIncident(t, "obeying/culprit")
+}
+
+// One that is rejected with context.Canceled has been cancelled, and has not failed.
+func TestIncident_cancelledPromise(t *testing.T) {
+	func() {
+		p := &braid.Promise[int]{}
+		p.SetName("called off")
+		p.Reject(context.Canceled)
+		p = &braid.Promise[int]{}
+		p.SetName("refused off")
+		p.Reject(errDisk)
+	}()
+	untilIncident(t, inspect.IncidentUnread, "refused off")
+	noIncident(t, "called off")
+}
+
+// An error may lead back to the promise that it has failed. That keeps neither of them once it has been read, or there are others.
+func TestIncident_errorLeadsBack(t *testing.T) {
+	collected := make(chan struct{}, 2)
+	for _, read := range []bool{true, false} {
+		j := &job{}
+		runtime.AddCleanup(j, func(done chan struct{}) { done <- struct{}{} }, collected)
+		j.answer.Reject(&jobError{j})
+		if read {
+			_, _ = j.answer.Future().Result()
+			continue
+		}
+		for range 256 {
+			new(braid.Promise[int]).Reject(errDisk)
+		}
+	}
+	for begun, left := time.Now(), cap(collected); left > 0; {
+		runtime.GC()
+		select {
+		case <-collected:
+			left--
+		default:
+		}
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("a job whose promise has failed with an error that leads to the job is never collected")
+		}
+	}
+}
+
+type job struct {
+	answer braid.Promise[int]
+	_      [64]byte
+}
+
+type jobError struct{ job *job }
+
+func (e *jobError) Error() string { return "job failed" }
+
 // A promise that is rejected is as good as a task that has failed.
 func TestIncident_promise(t *testing.T) {
 	for _, read := range []bool{true, false} {

@@ -34,7 +34,7 @@ type Loss struct {
 	How   Lossy
 	Task  string  // its path; or the name of a promise
 	Entry uintptr // of the task's function; 0 for a promise
-	Err   error
+	Err   error   // nil if it is not known any more
 }
 
 // Lossy is a way in which a failure can go unseen.
