@@ -86,7 +86,7 @@ func (p *place) enter(f *failure) {
 	lastFailures[n%uint64(len(lastFailures))].Store(f)
 	p.n.Store(n)
 	if p.seen.Load() { // meanwhile
-		p.leave()
+		_ = p.leave()
 	}
 }
 
@@ -163,7 +163,7 @@ func (f *Future[T]) read() (T, error) {
 		return f.value, nil
 	}
 	if p := f.failure.place; p != nil && !p.seen.Swap(true) {
-		p.leave()
+		_ = p.leave()
 	}
 	return f.value, f.failure.err
 }

@@ -39,6 +39,7 @@ const (
 	MaxConns    = maxConns
 	MaxClients  = maxClients
 	MaxRequests = maxRequests
+	MaxDumps    = maxDumps
 	FeedEvents  = feedEvents
 	ChunkTime   = chunkTime
 	PingEvery   = pingEvery

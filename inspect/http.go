@@ -166,7 +166,7 @@ func (a *api) handler() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		boundBody(w, r)
+		bound(w, r)
 		if r.ContentLength != 0 && r.Method != http.MethodPost { // nobody would read it, and it could be slow to come
 			h.Set("Connection", "close")
 			a.fail(w, r, problemf(http.StatusBadRequest, "a %s has no body here", r.Method))
@@ -176,10 +176,13 @@ func (a *api) handler() http.Handler {
 	})
 }
 
-// boundBody bounds the time that the body of a request may take to come: the server waits for it, whether a handler reads it or not.
-func boundBody(w http.ResponseWriter, r *http.Request) {
+// bound bounds the time that a client may take to read the answer to r, whatever that is, and to send the body:
+// the server waits for it, whether a handler reads it or not.
+func bound(w http.ResponseWriter, r *http.Request) {
+	c := http.NewResponseController(w)
+	_ = c.SetWriteDeadline(time.Now().Add(writeTime))
 	if r.ContentLength != 0 {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTime))
+		_ = c.SetReadDeadline(time.Now().Add(readTime))
 	}
 }
 
@@ -222,8 +225,6 @@ func (a *api) serve(rt route) http.Handler {
 			a.fail(w, r, err)
 			return
 		}
-		c := http.NewResponseController(w)
-		_ = c.SetWriteDeadline(time.Now().Add(writeTime))
 		if method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 		}

@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -175,13 +176,8 @@ func (a *api) events(w http.ResponseWriter, q *question) error {
 }
 
 // hello is the first event of a stream.
-func (a *api) hello(q *question) ([]byte, error) {
-	leave, err := a.gate.request(q.Context())
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	if q.snap, err = a.snapshot(q.Context(), false); err != nil {
+func (a *api) hello(q *question) (_ []byte, err error) {
+	if q.snap, err = a.worked(q.Context(), false); err != nil {
 		return nil, err
 	}
 	ans, err := a.info(q)
@@ -220,14 +216,24 @@ func (o *eventWriter) flush() (wrote bool, err error) {
 	return true, err
 }
 
+// worked is snapshot for a stream, which has a place among the requests for as long as that takes.
+func (a *api) worked(ctx context.Context, anew bool) (*Snapshot, error) {
+	leave, err := a.gate.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return a.snapshot(ctx, anew)
+}
+
 // ndjson streams a whole snapshot.
 func (a *api) ndjson(w http.ResponseWriter, q *question) error {
-	leave, err := a.gate.request(q.Context())
+	leave, err := a.gate.dump(q.Context())
 	if err != nil {
 		return err
 	}
 	defer leave()
-	s, err := a.snapshot(q.Context(), q.q.Get("fresh") == "1")
+	s, err := a.worked(q.Context(), q.q.Get("fresh") == "1")
 	if err != nil {
 		return err
 	}

@@ -473,28 +473,62 @@ func TestServe_slowClients(t *testing.T) {
 	})
 }
 
-// One that does not read its answer is let go, too, and takes nobody's place meanwhile.
+// One that does not read its answer, whatever that is, is let go, too, and takes nobody's place meanwhile.
 func TestServe_neverReads(t *testing.T) {
-	inBubble(t, inspect.Fake{}, func(t *testing.T, in *inspect.Inspector, p *pipes) {
-		var conns []net.Conn
-		for range 2 * inspect.MaxRequests {
+	for _, path := range []string{"v1/tasks", "v1/snapshot.ndjson", "v1/none", "v1/info?x=1", "", "console.js", "../.."} {
+		t.Run(path, func(t *testing.T) {
+			inBubble(t, inspect.Fake{}, func(t *testing.T, in *inspect.Inspector, p *pipes) {
+				var conns []net.Conn
+				for range 2 * inspect.MaxRequests {
+					conn := p.dial()
+					io.WriteString(conn, "GET /debug/tasks/"+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+					conns = append(conns, conn)
+				}
+				synctest.Wait()
+				if r := get(in.Handler(), "v1/tasks"); r.status != 200 {
+					t.Errorf("another client: %d %s", r.status, r.body)
+				}
+				pass(time.Minute)
+				for _, conn := range conns {
+					if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil && !errors.Is(err, io.ErrClosedPipe) {
+						t.Errorf("%d bytes after a minute, %v", n, err)
+					}
+					conn.Close()
+				}
+			})
+		})
+	}
+}
+
+// Those who read a whole snapshot, as slowly as they like, take nobody's place but of others who do.
+func TestServe_slowDumps(t *testing.T) {
+	take := takeShop()
+	inBubble(t, inspect.Fake{Take: func() *inspect.Snapshot {
+		s := take()
+		for i := range uint64(1000) { // more than buffers on the way hold
+			s.Tasks = append(s.Tasks, inspect.Task{ID: 1000 + i, Parent: 2, Owner: 1, Name: "clerk", State: inspect.StateActive})
+		}
+		return s
+	}}, func(t *testing.T, in *inspect.Inspector, p *pipes) {
+		for range inspect.MaxDumps {
 			conn := p.dial()
-			io.WriteString(conn, "GET /debug/tasks/v1/tasks HTTP/1.1\r\nHost: x\r\n\r\n")
-			conns = append(conns, conn)
+			defer conn.Close()
+			io.WriteString(conn, "GET /debug/tasks/v1/snapshot.ndjson HTTP/1.1\r\nHost: x\r\n\r\n")
+			io.ReadFull(conn, make([]byte, 10))
 		}
 		synctest.Wait()
-		if r := get(in.Handler(), "v1/tasks"); r.status != 200 {
-			t.Errorf("another client: %d %s", r.status, r.body)
+		if r := get(in.Handler(), "v1/snapshot.ndjson"); r.status != 503 || !strings.Contains(r.body, "4 clients read a snapshot") {
+			t.Errorf("one more: %d %s", r.status, r.body)
 		}
-		begun := time.Now()
-		for _, conn := range conns {
-			pass(time.Minute)
-			if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil && !errors.Is(err, io.ErrClosedPipe) {
-				t.Errorf("%d bytes after a minute, %v", n, err)
+		for range inspect.MaxRequests {
+			if r := get(in.Handler(), "v1/tasks"); r.status != 200 {
+				t.Errorf("another client: %d %s", r.status, r.body)
 			}
-			conn.Close()
 		}
-		_ = begun
+		pass(inspect.ChunkTime)
+		if r := get(in.Handler(), "v1/snapshot.ndjson"); r.status != 200 {
+			t.Errorf("when they have been let go: %d %s", r.status, r.body)
+		}
 	})
 }
 

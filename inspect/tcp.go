@@ -55,7 +55,7 @@ func guard(a *api, token string, hosts []string) http.Handler {
 	names := append([]string{"127.0.0.1", "::1", "localhost"}, hosts...)
 	sum := sha256.Sum256([]byte(token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		boundBody(w, r)
+		bound(w, r)
 		data := strings.HasPrefix(r.URL.Path, prefix+"v1/")
 		switch {
 		case !slices.Contains(names, hostName(r.Host)):
