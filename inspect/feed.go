@@ -17,6 +17,7 @@ const (
 type feed struct {
 	mu      sync.Mutex
 	events  []Event // a ring; the one with id n is at n % feedEvents
+	begin   uint64  // before the first one
 	first   uint64  // the oldest that is kept, if first <= last
 	last    uint64
 	bytes   int
@@ -28,7 +29,7 @@ type feed struct {
 // newFeed begins with an id that no earlier process has reached, so that whoever resumes from one of those is told to begin anew.
 func newFeed(now time.Time) *feed {
 	last := uint64(now.UnixMicro())
-	return &feed{events: make([]Event, feedEvents), first: last + 1, last: last, changed: make(chan struct{})}
+	return &feed{events: make([]Event, feedEvents), begin: last, first: last + 1, last: last, changed: make(chan struct{})}
 }
 
 // publish adds an event. What v points to is not kept.
@@ -77,7 +78,7 @@ func (f *feed) after(id uint64, n int) batch {
 		b.next, b.reason = f.last, "gone" // of another process
 		return b
 	case id+1 < f.first:
-		b.next, b.dropped, b.reason = f.first-1, f.first-1-id, "slow"
+		b.next, b.dropped, b.reason = f.first-1, f.first-1-max(id, f.begin), "slow" // those of another process are not counted
 	}
 	for b.next < f.last && len(b.events) < n {
 		b.next++

@@ -142,8 +142,10 @@ func (a *api) events(w http.ResponseWriter, q *question) error {
 		b := f.after(place, eventsBatch)
 		place = b.next
 		if b.reason != "" {
-			if b.reason == "slow" && behind {
+			if behind {
 				a.looker.dropped.Add(int64(b.dropped))
+			} else {
+				b.reason = "gone" // it has not been reading
 			}
 			data, _ := json.Marshal(lost{Dropped: b.dropped, Reason: b.reason})
 			out.event(Event{ID: place - uint64(len(b.events)), Type: "reset", Data: data})

@@ -186,7 +186,7 @@ func (in *Inspector) open(life context.Context, o Options, getenv func(string) s
 		token := random()
 		e.URL, e.TokenFile = url, b.path(".token")
 		in.url = url + "#token=" + token
-		in.serve(life, ln, guard(in.api, token, o.Hosts))
+		in.serve(life, ln, guard(in.api, token, ln.Addr(), o.Hosts))
 		if err := os.WriteFile(e.TokenFile, []byte(token+"\n"), 0o600); err != nil {
 			return fmt.Errorf("inspect: write the token: %w", err)
 		}

@@ -44,15 +44,21 @@ func listenTCP(o Options) (net.Listener, string, error) {
 	addr := at.String()
 	if !loopback {
 		_, port, _ := net.SplitHostPort(addr)
-		addr = net.JoinHostPort(o.Hosts[0], port)
+		addr = net.JoinHostPort(hostName(o.Hosts[0]), port)
 	}
 	return ln, "http://" + addr + prefix, nil
 }
 
-// guard lets through what comes to one of the hosts, from no other site and, for data, with the token.
-func guard(a *api, token string, hosts []string) http.Handler {
+// guard lets through what comes to at, which is where the server listens, or to one of the hosts, from no other site and, for data, with the token.
+func guard(a *api, token string, at net.Addr, hosts []string) http.Handler {
 	next := a.handler()
-	names := append([]string{"127.0.0.1", "::1", "localhost"}, hosts...)
+	names := []string{"127.0.0.1", "::1", "localhost"}
+	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsLoopback() { // as there are others
+		names = append(names, tcp.IP.String())
+	}
+	for _, h := range hosts {
+		names = append(names, hostName(h))
+	}
 	sum := sha256.Sum256([]byte(token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bound(w, r)
@@ -70,7 +76,7 @@ func guard(a *api, token string, hosts []string) http.Handler {
 	})
 }
 
-// hostName returns host without its port, in lower case.
+// hostName returns host without its port and brackets, in lower case.
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -3,9 +3,11 @@ package inspect_test
 import (
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -118,6 +120,51 @@ func TestTCP_guard(t *testing.T) {
 	if got, _ := send("OPTIONS", "/debug/tasks/v1/info", map[string]string{"Origin": "http://evil.example", "Access-Control-Request-Headers": "authorization"}); got != 403 {
 		t.Errorf("a preflight: %d", got)
 	}
+}
+
+// The URL leads there, however the address and the hosts are written.
+func TestTCP_names(t *testing.T) {
+	for _, c := range []struct {
+		tcp   string
+		hosts []string
+		host  string // of the request; "" for that of the URL
+	}{
+		{"127.0.0.2:0", nil, ""},
+		{"127.0.0.1:0", []string{"Shop.Internal"}, "shop.internal"},
+		{"127.0.0.1:0", []string{"Shop.Internal"}, "Shop.Internal:80"},
+		{":0", []string{"[::1]"}, ""},
+		{":0", []string{"LocalHost"}, ""},
+	} {
+		if strings.HasPrefix(c.tcp, "127.0.0.2:") && runtime.GOOS != "linux" {
+			continue // elsewhere there may be only one such address
+		}
+		in := start(t, inspect.Options{TCP: c.tcp, Hosts: c.hosts}, inspect.Fake{})
+		at, token, _ := strings.Cut(in.URL(), "#token=")
+		r, err := http.NewRequestWithContext(background, http.MethodGet, at+"v1/info", nil)
+		must(t, err)
+		if c.host != "" {
+			r.Host = c.host
+		} else if strings.Contains(at, "[::1]") && !hasIPv6() {
+			continue
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(r)
+		must(t, err)
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Errorf("%+v: %s: %d %s", c, at, resp.StatusCode, body)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func hasIPv6() bool {
+	ln, err := net.Listen("tcp", "[::1]:0")
+	if err == nil {
+		ln.Close()
+	}
+	return err == nil
 }
 
 // A wrong token gets an answer that says where the right one is.
