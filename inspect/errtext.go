@@ -4,18 +4,23 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/braid-go/braid"
 )
 
-// errorTime is how long the text of an error is waited for.
-const errorTime = 20 * time.Millisecond
+const (
+	errorTime = 20 * time.Millisecond // how long the text of an error is waited for
+	maxText   = 4 << 10               // bytes of it
+)
 
-// badErrors are the types whose Error method did not return.
+// badErrors are the types whose Error method has not returned yet.
 var badErrors sync.Map // of reflect.Type
 
-// textOf returns the text of an error that may be of the user's making. Its Error method is code of the program that is looked at,
-// which may be wedged, and wedge us; so it runs on a goroutine of its own, and a type that did not answer is not asked again.
+// textOf returns the text of an error that may be of the user's making, or its beginning. Its Error method is code of the program that is looked at,
+// which may be wedged, and wedge us; so it runs on a goroutine of its own, and a type that has not answered is not asked again until it has.
 func textOf(err error) string {
 	switch err {
 	case nil:
@@ -25,9 +30,13 @@ func textOf(err error) string {
 	}
 	typ := reflect.TypeOf(err)
 	if typ.String() == "*errors.errorString" {
-		return err.Error()
+		return beginning(err.Error())
 	}
-	if _, bad := badErrors.Load(typ); bad {
+	asked := typ
+	for te, ok := err.(*braid.TaskError); ok && te.Err != nil; te, ok = te.Err.(*braid.TaskError) { //nolint:errorlint // one step at a time, without methods
+		asked = reflect.TypeOf(te.Err) // which is the one that is asked, and to blame
+	}
+	if _, bad := badErrors.Load(asked); bad {
 		return "an error of type " + typ.String()
 	}
 	text := make(chan string, 1)
@@ -39,7 +48,7 @@ func textOf(err error) string {
 			}
 			text <- s
 		}()
-		s = err.Error()
+		s = beginning(err.Error())
 	}()
 	late := time.NewTimer(errorTime)
 	defer late.Stop()
@@ -47,7 +56,19 @@ func textOf(err error) string {
 	case s := <-text:
 		return s
 	case <-late.C:
-		badErrors.Store(typ, true)
+		badErrors.Store(asked, true)
+		go func() {
+			<-text
+			badErrors.Delete(asked)
+		}()
 		return "an error of type " + typ.String() + ", whose Error method does not return"
 	}
+}
+
+// beginning returns text, or as much of it as is shown: it is told for each task that was cancelled because of it.
+func beginning(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…"
 }

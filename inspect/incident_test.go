@@ -265,6 +265,33 @@ func TestIncident_badError(t *testing.T) {
 	}
 }
 
+// One that returns late is asked again, and the errors of other tasks are asked all the time. Long texts are cut.
+func TestIncident_lateError(t *testing.T) {
+	late := make(chan struct{})
+	fail := func(name string, err error) inspect.Incident {
+		_ = braid.Run(background, func(_ context.Context, g *braid.Group) error {
+			braid.Submit(braid.NewPortal(g), func(context.Context) (int, error) { return 0, err }, braid.Name(name))
+			return nil
+		}, braid.Name("late"))
+		return untilIncident(t, inspect.IncidentUnread, "late/"+name)
+	}
+	wantText(t, fail("first", &lateError{late}).Error, "*inspect_test.lateError", "does not return")
+	wantText(t, fail("other", errDisk).Error, "disk full")
+	close(late)
+	for begun := time.Now(); fail("again", &lateError{late}).Error != "late"; {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("an Error method that has returned is not asked again")
+		}
+	}
+	if text := fail("long", errors.New(strings.Repeat("é", 1<<20))).Error; len(text) > 5000 || !strings.HasSuffix(text, "éé…") {
+		t.Errorf("%d bytes, ending with %q", len(text), text[max(0, len(text)-10):])
+	}
+}
+
+type lateError struct{ late chan struct{} }
+
+func (e *lateError) Error() string { <-e.late; return "late" }
+
 type wedgedError struct{ never chan struct{} }
 
 func (e *wedgedError) Error() string { <-e.never; return "" }
