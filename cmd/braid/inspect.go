@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -141,10 +142,16 @@ TASK is its id, its path, or a part of the path, best its end, that no other tas
 		{
 			Name: "stacks", Usage: "show the stacks of goroutines, with the tasks that they are of", ArgsUsage: "PROCESS [TASK]",
 			Description: targets,
-			Flags:       []cli.Flag{jsonFlag()},
+			Flags: []cli.Flag{
+				&cli.BoolFlag{Name: "leaked", Usage: "only goroutines that nothing can wake any more, which takes a garbage collection; the program must be built with GOEXPERIMENT=goroutineleakprofile"},
+				jsonFlag(),
+			},
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return ask(ctx, cmd, 2, func(c *inspect.Client, args []string) error {
 					q := url.Values{}
+					if cmd.Bool("leaked") {
+						q.Set("leaked", yes)
+					}
 					if len(args) > 0 {
 						id, err := taskID(ctx, c, args[0])
 						if err != nil {
@@ -238,7 +245,7 @@ func ask(ctx context.Context, cmd *cli.Command, n int, f func(c *inspect.Client,
 	case len(args) == 0:
 		return fmt.Errorf("%s needs a process: its id, its socket, its URL or a file; braid ps lists what there is", cmd.Name)
 	case len(args) > n:
-		return fmt.Errorf("%s takes at most %d arguments, not also %q", cmd.Name, n, args[n])
+		return fmt.Errorf("%s takes %s, not also %q", cmd.Name, cmd.ArgsUsage, args[n])
 	}
 	c, damage, err := dial(ctx, args[0])
 	if err != nil {
@@ -494,6 +501,9 @@ func failed(err error) error {
 	if wrong, ok := errors.AsType[misuse](err); ok {
 		return wrong
 	}
+	if p, ok := errors.AsType[*inspect.Problem](err); ok && p.Status == http.StatusBadRequest {
+		return misuse(bare(err)) // only who is asked knows which values a flag may have
+	}
 	if err == nil || errors.Is(err, io.ErrClosedPipe) {
 		return nil
 	}
@@ -501,4 +511,7 @@ func failed(err error) error {
 }
 
 // bare is the text of err for a terminal, and for somebody who need not know from which package it comes.
-func bare(err error) string { return printable(strings.TrimPrefix(err.Error(), "inspect: ")) }
+func bare(err error) string {
+	text := strings.TrimPrefix(err.Error(), "inspect: ")
+	return printable(strings.Replace(text, ": inspect: ", ": ", 1)) // behind the name of a file
+}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/urfave/cli/v3"
 
 	"github.com/braid-go/braid"
@@ -306,16 +307,16 @@ func TestInspectCommandsCalledWrongly(t *testing.T) {
 		"top --json --count 0 " + pid:    {2, "1 or more"},
 		"top --count 3 " + pid:           {2, "--json"},
 		"top " + pid:                     {2, "needs a terminal"},
-		"tree 1 2 3":                     {2, "at most 2"},
+		"tree 1 2 3":                     {2, `takes PROCESS [TASK], not also "3"`},
 		"tree nothing-like-that":         {1, "nothing-like-that"},
 		"tree 2147483000":                {1, "2147483000"},
 		"why " + pid:                     {2, "needs a task"},
 		"why " + pid + " nobody":         {1, "nobody"},
 		"why " + pid + " 99999999":       {1, "99999999"},
 		"why " + pid + " s":              {1, "say which one"},
-		"ps " + pid + " --state dancing": {1, "dancing"},
-		"ps " + pid + " --limit 100000":  {1, "limit"},
-		"ps " + empty:                    {1, "empty"},
+		"ps " + pid + " --state dancing": {2, "dancing"},
+		"ps " + pid + " --limit 100000":  {2, "limit"},
+		"ps " + empty:                    {1, empty + ": line 1 of the snapshot: the file is empty"},
 		"diff " + pid:                    {2, "two"},
 		"cancel " + pid + " shop/first":  {1, "read-only"},
 		"cancel " + pid:                  {2, "needs a task"},
@@ -465,6 +466,59 @@ func TestTopJSON(t *testing.T) {
 			t.Errorf("interrupted: %v", err)
 		}
 	})
+}
+
+// The keys change what is asked for, and the order is that of what is shown.
+func TestTopKeys(t *testing.T) {
+	wedged(t, inspect.Options{})
+	m := &top{ctx: t.Context(), client: inspect.Take().Client()}
+	m.Update(tea.WindowSizeMsg{Width: 100, Height: 24})
+	for _, step := range []struct{ keys, group, sort, name string }{
+		{"", "", "since", "longest first"},
+		{"s", "", "name", "name"},
+		{"f", "name,wait", "-count", "most first"},
+		{"s", "name,wait", "-oldest", "longest first"},
+		{"s", "name,wait", "-count", "most first"},
+		{"f", "", "name", "name"},
+		{"ssss", "", "since", "longest first"},
+	} {
+		for _, r := range step.keys {
+			m.Update(tea.KeyPressMsg{Code: r, Text: string(r)})
+		}
+		m.Update(m.look()())
+		q := m.query()
+		if m.data.err != nil || q.Get("group") != step.group || q.Get("sort") != step.sort || !strings.Contains(m.View().Content, "s sort: "+step.name+" ") {
+			t.Errorf("after %q: %v, %v, %s", step.keys, q, m.data.err, m.View().Content)
+		}
+	}
+	if _, cmd := m.Update(tea.KeyPressMsg{Code: 'z', Mod: tea.ModCtrl}); cmd == nil {
+		t.Error("Ctrl-Z does nothing")
+	} else if msg, ok := cmd().(tea.SuspendMsg); !ok {
+		t.Errorf("Ctrl-Z: %T", msg)
+	}
+}
+
+// On a narrow screen tasks can be told from each other, the keys are there, and the chosen row is seen without colours.
+func TestTopNarrow(t *testing.T) {
+	wedged(t, inspect.Options{})
+	m := &top{ctx: t.Context(), client: inspect.Take().Client()}
+	m.Update(tea.WindowSizeMsg{Width: 40, Height: 24})
+	m.Update(m.look()())
+	m.data.info.Counts.Findings = 12 // more than are shown
+	for i := range m.data.page.Items {
+		m.data.page.Items[i].Path = "shop/a/long/way/down/" + m.data.page.Items[i].Name
+	}
+	m.Update(tea.KeyPressMsg{Code: tea.KeyDown})
+	text := ansi.Strip(m.View().Content)
+	for _, want := range []string{"/first", "/second", "…", "q quit", "\n>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+	m.Update(tea.WindowSizeMsg{Width: 100, Height: 24})
+	if text := ansi.Strip(m.View().Content); strings.Contains(text, "goroutines") || !strings.Contains(text, "findings: 12") { // a file has no goroutines
+		t.Error(text)
+	}
 }
 
 // What the screen shows of answers, whatever the size of the terminal.

@@ -56,6 +56,10 @@ or --count is reached. Of a file, which does not change, there is one line.
 				return fmt.Errorf("--count %d: must be 1 or more", count)
 			case !lines && !isTerminal(out):
 				return errors.New("the screen of top needs a terminal, and the output goes elsewhere; use top --json, or ps")
+			case !lines && !isTerminal(cmd.Root().Reader):
+				return errors.New("the screen of top takes keys from a terminal, and the input comes from elsewhere; use top --json, or ps")
+			case !lines && os.Getenv("TERM") == "dumb":
+				return errors.New("the screen of top needs a terminal whose cursor can be moved, and TERM is dumb; use top --json, or ps")
 			}
 			return ask(ctx, cmd, 1, func(c *inspect.Client, _ []string) error {
 				m := &top{client: c, every: every, filter: cmd.String(flagName), fold: cmd.Bool("fold")}
@@ -73,9 +77,9 @@ or --count is reached. Of a file, which does not change, there is one line.
 	}
 }
 
-// isTerminal says whether w is one.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(term.File)
+// isTerminal says whether the reader or writer is one.
+func isTerminal(of any) bool {
+	f, ok := of.(term.File)
 	return ok && term.IsTerminal(f.Fd())
 }
 
@@ -115,6 +119,9 @@ func runTop(ctx context.Context, m *top, in io.Reader, out io.Writer, opts ...te
 	defer cancel()
 	m.ctx = ctx
 	_, err := tea.NewProgram(m, append(opts, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out))...).Run()
+	if errors.Is(err, tea.ErrInterrupted) { // by a signal; the key is q
+		return nil
+	}
 	return err
 }
 
@@ -128,7 +135,7 @@ type top struct {
 	paused        bool
 	typing        bool // the filter is being written
 	filter        string
-	sort          int // in sorts
+	sort          [2]int // in sorts, of tasks and of groups
 	fold          bool
 
 	data   answers
@@ -156,10 +163,23 @@ type detail struct {
 	first  int // line
 }
 
-// sorts are the orders, as the API knows them, and what they are called.
-var sorts = []struct{ key, name string }{
-	{"since", "longest first"}, {"name", "name"}, {"wait", "wait"}, {"state", "state"}, {"id", "id"},
+type order struct{ key, name string }
+
+// sorts are the orders of tasks and of groups, as the API knows them, and what they are called.
+var sorts = [2][]order{
+	{{"since", "longest first"}, {"name", "name"}, {"wait", "wait"}, {"state", "state"}, {"id", "id"}},
+	{{"-count", "most first"}, {"-oldest", "longest first"}},
 }
+
+// kind is the index of what the rows are in sort and sorts.
+func (m *top) kind() int {
+	if m.fold {
+		return 1
+	}
+	return 0
+}
+
+func (m *top) order() order { return sorts[m.kind()][m.sort[m.kind()]] }
 
 type tickMsg struct{}
 
@@ -186,11 +206,8 @@ func (m *top) look() tea.Cmd {
 func (m *top) query() url.Values {
 	q := url.Values{"limit": {"1000"}}
 	set(q, flagName, m.filter != "", m.filter)
-	if m.fold {
-		q.Set("group", "name,wait")
-	} else {
-		q.Set("sort", sorts[m.sort].key)
-	}
+	set(q, "group", m.fold, "name,wait")
+	q.Set("sort", m.order().key)
 	return q
 }
 
@@ -279,6 +296,8 @@ func (m *top) key(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case "p", "space":
 		m.paused = !m.paused
+	case "ctrl+z":
+		return tea.Suspend
 	}
 	if d := m.detail; d != nil {
 		switch k.String() {
@@ -311,7 +330,8 @@ func (m *top) key(k tea.KeyPressMsg) tea.Cmd {
 	case "/":
 		m.typing = true
 	case "s":
-		m.sort = (m.sort + 1) % len(sorts)
+		at := &m.sort[m.kind()]
+		*at = (*at + 1) % len(sorts[m.kind()])
 		return m.once()
 	case "f":
 		m.fold, m.at = !m.fold, 0
@@ -458,9 +478,16 @@ func (m *top) writeHead(b *strings.Builder) {
 	case !i.Live:
 		status = "a file"
 	}
+	if c.Findings > 0 { // not all of them are shown
+		status += fmt.Sprintf("  findings: %d", c.Findings)
+	}
 	fmt.Fprintf(b, "%s  PID %d, for %v  %s\n", bold.Render(printable(i.Process.Name)), i.Process.PID, i.Taken.Sub(i.Process.Started).Round(time.Second), status)
-	fmt.Fprintf(b, "%d tasks: %d active, %d blocked, %d queued, %d finishing; %d asked to end; %d goroutines\n",
-		c.Tasks, c.Active, c.Blocked, c.Queued, c.Finishing, c.Cancelling, c.Goroutines)
+	fmt.Fprintf(b, "%d tasks: %d active, %d blocked, %d queued, %d finishing; %d asked to end",
+		c.Tasks, c.Active, c.Blocked, c.Queued, c.Finishing, c.Cancelling)
+	if i.Live { // a file has no goroutines
+		fmt.Fprintf(b, "; %d goroutines", c.Goroutines)
+	}
+	fmt.Fprintln(b)
 }
 
 func (m *top) writeList(b *strings.Builder) {
@@ -488,39 +515,63 @@ func (m *top) writeList(b *strings.Builder) {
 	if m.data.info == nil && m.data.err != nil {
 		fmt.Fprintln(b, red.Render(bare(m.data.err)))
 	}
-	fmt.Fprint(b, faint.Render("↑↓ choose  Enter task  / filter  s sort: "+sorts[m.sort].name+"  f fold  p pause  q quit"))
+	keys := "↑↓ choose  Enter task  / filter  s sort: " + m.order().name + "  f fold  p pause  q quit"
+	if m.width > 0 && ansi.StringWidth(keys) > m.width {
+		keys = "↑↓ Enter / filter s sort f fold q quit"
+	}
+	fmt.Fprint(b, faint.Render(keys))
+}
+
+// columns returns how wide the columns of numbers and of times are, and what is between columns. On a narrow screen the names come first.
+func (m *top) columns() (number, span int, gap string) {
+	const narrow = 60
+	if m.width > 0 && m.width < narrow {
+		return 5, 7, " "
+	}
+	return 8, 9, "  "
 }
 
 func (m *top) writeTasks(b *strings.Builder) {
-	fmt.Fprintln(b, faint.Render(fmt.Sprintf("%8s  %-9s  %9s  %s", "ID", "STATE", "FOR", "TASK, AND WHAT IT WAITS ON")))
+	number, span, gap := m.columns()
+	room := m.width - number - len(inspect.StateFinishing) - span - 3*len(gap)
+	fmt.Fprintln(b, faint.Render(fmt.Sprintf("%*s%s%-9s%s%*s%s%s", number, "ID", gap, "STATE", gap, span, "FOR", gap, "TASK, AND WHAT IT WAITS ON")))
 	shown := 0
 	for i := m.first; i < m.count() && shown < m.rows(); i, shown = i+1, shown+1 {
 		t := m.data.page.Items[i]
 		text := printable(t.Path)
-		if t.WaitText != "" {
+		over := ansi.StringWidth(text) - room
+		switch {
+		case m.width > 0 && over > 0: // its end says more than its beginning
+			text = ansi.TruncateLeft(text, over+1, "…")
+		case t.WaitText != "":
 			text += "  " + faint.Render(printable(t.WaitText))
 		}
 		if t.Cancel != nil {
 			text += "  " + yellow.Render("asked to end")
 		}
-		m.writeRow(b, i, fmt.Sprintf("%8d  %s  %9s  %s", t.ID, states[t.State].Render(fmt.Sprintf("%-9s", printable(t.State))), sinceOf(&t, m.data.info.Taken), text))
+		m.writeRow(b, i, fmt.Sprintf("%*d%s%s%s%*s%s%s", number, t.ID, gap, states[t.State].Render(fmt.Sprintf("%-9s", printable(t.State))), gap, span, sinceOf(&t, m.data.info.Taken), gap, text))
 	}
 	m.fill(b, shown, m.data.page)
 }
 
 func (m *top) writeGroups(b *strings.Builder) {
-	fmt.Fprintln(b, faint.Render(fmt.Sprintf("%8s  %9s  %s", "TASKS", "LONGEST", "NAME, AND WHAT THEY WAIT ON")))
+	number, span, gap := m.columns()
+	fmt.Fprintln(b, faint.Render(fmt.Sprintf("%*s%s%*s%s%s", number, "TASKS", gap, span, "LONGEST", gap, "NAME, AND WHAT THEY WAIT ON")))
 	shown := 0
 	for i := m.first; i < m.count() && shown < m.rows(); i, shown = i+1, shown+1 {
 		g := m.data.groups.Items[i]
-		m.writeRow(b, i, fmt.Sprintf("%8d  %9s  %s  %s", g.Count, round(time.Duration(g.OldestUS)*time.Microsecond), printable(g.Key[flagName]), faint.Render(printable(g.Key["wait"]))))
+		m.writeRow(b, i, fmt.Sprintf("%*d%s%*s%s%s  %s", number, g.Count, gap, span, round(time.Duration(g.OldestUS)*time.Microsecond), gap, printable(g.Key[flagName]), faint.Render(printable(g.Key["wait"]))))
 	}
 	m.fill(b, shown, nil)
 }
 
 func (m *top) writeRow(b *strings.Builder, i int, text string) {
 	if i == m.at {
-		text = reverse.Render(ansi.Strip(text))
+		text = ansi.Strip(text)
+		if rest, ok := strings.CutPrefix(text, " "); ok { // terminals without reverse video show it, too
+			text = ">" + rest
+		}
+		text = reverse.Render(text)
 	}
 	fmt.Fprintln(b, text)
 }
@@ -542,7 +593,7 @@ func (m *top) writeDetail(b *strings.Builder) {
 	var text strings.Builder
 	switch {
 	case d.task == nil && d.err != nil:
-		fmt.Fprintln(&text, red.Render(bare(d.err)))
+		fmt.Fprintln(&text, red.Render(m.wrapped(bare(d.err))))
 	case d.task == nil:
 		fmt.Fprintln(&text, faint.Render("asking"))
 	default:
