@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -232,6 +233,36 @@ func TestAPI_badRequests(t *testing.T) {
 	}
 	if r := ask(h, "GET", "/debug/tasks/v1/info", nil, "a body"); r.status != 400 {
 		t.Errorf("GET with a body: %d", r.status)
+	}
+}
+
+// The documentation names each path, and each of its parameters.
+func TestAPI_documented(t *testing.T) {
+	in := start(t, inspect.Options{NoSocket: true}, inspect.Fake{})
+	text, err := os.ReadFile("../docs/inspector.md")
+	must(t, err)
+	_, doc, _ := strings.Cut(string(text), "\n## API\n")
+	doc, _, _ = strings.Cut(doc, "\n## ")
+	_, list, ok := strings.Cut(get(in.Handler(), "v1/none").body, "there are ")
+	list, _, _ = strings.Cut(list, `"`)
+	if paths := strings.Split(list, ", "); !ok || len(paths) < 15 {
+		t.Fatalf("paths %q", list)
+	}
+	for path := range strings.SplitSeq(list, ", ") {
+		if !strings.Contains(doc, path) {
+			t.Errorf("docs/inspector.md does not name %s", path)
+		}
+		r := get(in.Handler(), strings.ReplaceAll(path, "{id}", "4")+"?none=1")
+		if _, params, ok := strings.Cut(r.body, "takes "); ok && r.status == 400 {
+			params, _, _ = strings.Cut(params, `"`)
+			for param := range strings.SplitSeq(params, ", ") {
+				if !strings.Contains(doc, param+"=") {
+					t.Errorf("docs/inspector.md does not name the parameter %s of %s", param, path)
+				}
+			}
+		} else if r.status != 405 { // of what is only sent
+			t.Errorf("%s: %d %s", path, r.status, r.body)
+		}
 	}
 }
 

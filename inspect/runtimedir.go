@@ -174,7 +174,7 @@ func (b base) alive() bool {
 }
 
 func (b base) remove() {
-	for _, ext := range []string{".json", ".token", ".sock"} {
+	for _, ext := range []string{".new", ".json", ".token", ".sock"} {
 		_ = os.Remove(b.path(ext))
 	}
 }

@@ -86,7 +86,7 @@ func TestServe_sweeps(t *testing.T) {
 	dir := shortDir(t)
 	dead := deadPID(t)
 	stale := fmt.Sprintf("%d-1", dead)
-	for _, ext := range []string{".sock", ".json", ".token"} {
+	for _, ext := range []string{".sock", ".json", ".token", ".new"} {
 		write(t, filepath.Join(dir, stale+ext), "{}")
 	}
 	reused := fmt.Sprintf("%d-1", os.Getpid()) // this PID, but an earlier process
