@@ -99,6 +99,7 @@ func peek(object *sched.Object) (record.Resource, bool) {
 	for _, h := range o.holders {
 		r := record.Hold{Name: h.name, Amount: h.amount, Mode: h.mode, Maybe: h.maybe}
 		if h.task != nil {
+			r.Stamp = h.task.parkedStamp()
 			r.Ended = h.task.State().Ended()
 			r.Task = h.task.identify()
 			if r.Ended {
@@ -111,6 +112,19 @@ func peek(object *sched.Object) (record.Resource, bool) {
 		o.Waiters = append(o.Waiters, record.Waiter{Task: w.task.identify(), Op: w.op, Amount: w.amount})
 	}
 	return o.Resource, true
+}
+
+// parkedStamp returns the stamp of the wait that h is in, or 0.
+func (h *Handle) parkedStamp() int64 {
+	own := h.waiter.Load()
+	if own == nil {
+		return 0
+	}
+	stamp := own.parker.Stamp.Load()
+	if own.parker.Waiting() == nil || own.parker.Stamp.Load() != stamp {
+		return 0
+	}
+	return stamp
 }
 
 // ledger notes who holds the permits of a semaphore or a read lock, if it has a name or somebody asks for it.

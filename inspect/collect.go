@@ -38,7 +38,9 @@ func Take() *Snapshot {
 	s.CoarseUS = coarse.Load()
 	hint := int(lastSize.Load())
 	s.Tasks = make([]Task, 0, hint+hint/8)
+	goroutines := runtime.NumGoroutine()
 	record.Source.Walk(c)
+	s.Counters.Goroutines = int64(min(goroutines, runtime.NumGoroutine()))
 	c.timed()
 	c.resources()
 	s.Incidents = incidents.list(func(entry uintptr) uint64 { return c.site(entry).ID })
@@ -234,6 +236,34 @@ func (c *collector) resources() {
 	}
 	for i := range c.s.Resources {
 		c.link(&c.s.Resources[i], place)
+	}
+	c.during(place)
+}
+
+// during finds the tasks that wait for one primitive and hold others, and are in the same wait now that all primitives have been looked at.
+// All that they were seen to hold, they have held in that wait.
+func (c *collector) during(place map[uint64]int) {
+	looked := make(map[uint64]bool)
+	for _, i := range place {
+		if i == 0 || c.s.Tasks[i-1].Wait == nil {
+			continue
+		}
+		for _, h := range c.s.Tasks[i-1].Holds {
+			if h.During || looked[h.Resource] {
+				continue
+			}
+			looked[h.Resource] = true
+			r, _ := record.Source.Peek(c.objects[h.Resource])
+			for _, holder := range r.Holders {
+				i := place[holder.Task]
+				if i == 0 || holder.Stamp == 0 || uint64(holder.Stamp) != c.s.Tasks[i-1].Seq {
+					continue
+				}
+				for j := range c.s.Tasks[i-1].Holds {
+					c.s.Tasks[i-1].Holds[j].During = true
+				}
+			}
+		}
 	}
 }
 

@@ -290,6 +290,7 @@ const (
 
 	modePut   = "put"
 	modeGet   = "get"
+	modeRead  = "read"
 	modeWrite = "write"
 
 	attrFormerPutters = "former putters"

@@ -101,3 +101,6 @@ func (in *Inspector) Look(ctx context.Context, n int) error {
 
 // ServeOn serves on ln too.
 func (in *Inspector) ServeOn(ln net.Listener) { in.serve(context.Background(), ln, in.api.handler()) }
+
+// Orders is how many lock orders m remembers.
+func Orders(m *Monitor) int { return len(m.orders.orders) }

@@ -19,8 +19,10 @@ type Rules struct {
 	Outlive  time.Duration // L1: a task lives longer after its scope's Run has returned; 0 means 5 s
 	Ignore   time.Duration // L2: a task goes on longer after it was asked to end; 0 means 5 s
 	Unseen   time.Duration // L4: how long a failure that nobody has seen is a finding; 0 means 10 min
-	Growth   int           // L5: tasks of one site, having risen in five windows one after another; 0 means 1,000
-	Window   time.Duration // L5: length of a window; 0 means 10 s
+	Growth   int           // L5, N1: tasks of one site, or goroutines of no task, having risen in five windows one after another; 0 means 1,000
+	Window   time.Duration // L5, N1: length of a window; 0 means 10 s
+	Leaks    time.Duration // L6: how often at most the runtime is asked for leaked goroutines, which takes a garbage collection; 0 means never
+	Order    time.Duration // D4: how long a lock order remains a finding after it was seen last; 0 means 10 min
 	Hold     time.Duration // H2: one task holds something longer while others wait for it; 0 means 10 s
 	Wait     time.Duration // H3: one wait for a lock or a permit lasts longer; 0 means 30 s
 	Overtake int           // H4: places that one waiter has lost; 0 means 1
@@ -50,6 +52,7 @@ func (r Rules) withDefaults() (Rules, error) {
 	r.Unseen = cmp.Or(r.Unseen, 10*time.Minute)
 	r.Growth = cmp.Or(r.Growth, 1000)
 	r.Window = cmp.Or(r.Window, 10*time.Second)
+	r.Order = cmp.Or(r.Order, 10*time.Minute)
 	r.Hold = cmp.Or(r.Hold, 10*time.Second)
 	r.Wait = cmp.Or(r.Wait, 30*time.Second)
 	r.Overtake = cmp.Or(r.Overtake, 1)
@@ -87,6 +90,7 @@ var allRules = []RuleInfo{
 	{"D1", "deadlock", severityError, Certain, "what is left of the wait graph when all have gone on who can", "Break the circle: take locks in one order, or do not wait for a task while you hold what it needs."},
 	{"D2", "deadlock that time will break", severityWarning, Likely, "as D1, but a wait in it has a deadline, or was cancelled", "The tasks hold each other up until the deadline. Break the circle as for D1."},
 	{"D3", "self-deadlock", severityError, Certain, "as D1; a task waits for what only it can bring: a lock or permits that it holds, or the end of what cannot end before it", "Pass on what is held instead of taking it again, and do not wait for a task from inside of it."},
+	{"D4", "lock order", severityWarning, Hint, "tasks were seen to wait for a lock while they held another one, in orders that are a deadlock if they meet", "Take locks in one order everywhere, or take a third one before both."},
 	{"D5", "pool starvation", severityError, Certain, "as D1; all who hold a slot of a limited group wait for tasks that wait for one", "Give the inner tasks a group of their own, or raise the limit."},
 	{"H1", "owner gone", severityError, Certain, "a task ended and had not given back what it held", "Release in a defer right after the Lock or Acquire that succeeded."},
 	{"H2", "long hold", severityWarning, Likely, "one task holds a lock or permits longer than Rules.Hold while others wait", "Do less while you hold it."},
@@ -97,6 +101,8 @@ var allRules = []RuleInfo{
 	{"L2", "ignores cancellation", severityWarning, Likely, "a task goes on longer than Rules.Ignore after it was asked to end", "Pass ctx to what it waits in, or look at ctx in its loop."},
 	{"L4", "error never seen", severityWarning, Certain, "a task or promise failed less than Rules.Unseen ago, and nobody can read its error any more", "Wait for the future; see the error."},
 	{"L5", "number grows", severityWarning, Hint, "live tasks of one site rise in five windows of Rules.Window one after another, and are more than Rules.Growth", "See what the oldest of them wait on, and bound them with Limit."},
+	{"L6", "leaked for good", severityError, Certain, "the garbage collector has shown that nothing that is left can wake a goroutine; only if Rules.Leaks asks for it", "Somebody who should have sent, received or unlocked has ended or forgotten to: select on ctx.Done as well."},
+	{"N1", "goroutines that are no tasks", severityWarning, Hint, "the number of goroutines beyond those of tasks rises in five windows of Rules.Window one after another, and is more than Rules.Growth", "braid stacks PID says where most of them are, and with Options.LabelIDs which task's go statement began them."},
 	{"P1", "fails again and again", severityWarning, Likely, "tasks of one name fail or panic more often in a minute than Rules.Restarts", "See the error, and let restarts back off."},
 	{"Q1", "queue full", severityInfo, Likely, "producers wait at a queue in more than half of Rules.Full", "More consumers, or faster ones; a larger queue only postpones it."},
 	{"Q2", "queue without consumer or producer", severityWarning, Likely, "an item is not taken for Rules.Starve although somebody waits to put, or somebody waits to get and all producers have ended", "See whether the other side has ended early; whoever puts last should shut the queue down."},
@@ -108,8 +114,7 @@ var allRules = []RuleInfo{
 
 // AllRules returns the rules that a [Monitor] applies, in the order of their codes.
 //
-// Some that one might expect are not among them, since snapshots do not say what they would need: the order in which locks were taken,
-// and goroutines that are no tasks. Handles that were dropped are none, since braid's Run waits for all tasks and returns all errors.
+// One that one might expect is not among them: handles that were dropped are nothing to find, since braid's Run waits for all tasks and returns all errors.
 func AllRules() []RuleInfo { return slices.Clone(allRules) }
 
 // Monitor looks at the snapshots of one process, one after another, and says what is probably wrong.
@@ -128,6 +133,9 @@ type Monitor struct {
 	scopes    map[uint64]time.Time // when they were first seen without their Run
 	refused   map[Subject]*refusals
 	windows   siteWindows
+	loose     siteWindows  // of goroutines that are of no task, under 0
+	leaked    []*leakPlace // that the runtime has shown last
+	orders    lockOrders
 	failures  failureMemory
 	selfFrom  time.Time
 	selfUS    int64
@@ -180,7 +188,10 @@ func (m *Monitor) Update(s *Snapshot, at time.Time) []Finding {
 	l.holdsAndWaits()
 	l.queues()
 	l.incidents()
+	l.lockOrders()
 	l.counts()
+	l.strays()
+	l.leaks()
 	l.inspector()
 	m.last, m.counters = at, s.Counters
 

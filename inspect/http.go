@@ -45,6 +45,7 @@ type api struct {
 	looker *looker // nil for a file
 	write  bool
 	stacks stackCache
+	leaks  stackCache
 
 	file *Snapshot
 }
@@ -119,7 +120,7 @@ func routes() []route {
 		{pattern: "v1/graph", params: []string{"of", "root", "max"}, answer: (*api).graph},
 		{pattern: "v1/why", params: []string{paramTask, "shutdown"}, answer: (*api).why},
 		{pattern: "v1/findings", answer: (*api).findings},
-		{pattern: "v1/stacks", params: []string{paramTask}, answer: (*api).goroutines},
+		{pattern: "v1/stacks", params: []string{paramTask, "leaked"}, answer: (*api).goroutines},
 		{pattern: "v1/ended", params: []string{paramSince}, bare: true, answer: (*api).ended},
 		{pattern: "v1/series", params: []string{paramSince}, bare: true, answer: (*api).series},
 		{pattern: "v1/events", params: []string{paramSince, "types"}, bare: true, stream: (*api).events, kind: "text/event-stream"},

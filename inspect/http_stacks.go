@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -37,14 +36,15 @@ const (
 type stackCache struct {
 	mu    sync.Mutex
 	taken time.Time
+	cost  time.Duration // of taking it
 	total int
 	list  []Stack
 }
 
-func (c *stackCache) get(ctx context.Context) (time.Time, int, []Stack, error) {
+func (c *stackCache) get(ctx context.Context, p *pprof.Profile) (time.Time, int, []Stack, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.taken) < stacksFresh {
+	if time.Since(c.taken) < max(stacksFresh, clientShare*c.cost) {
 		return c.taken, c.total, c.list, nil
 	}
 	if ctx.Err() != nil {
@@ -53,16 +53,12 @@ func (c *stackCache) get(ctx context.Context) (time.Time, int, []Stack, error) {
 	if n := runtime.NumGoroutine(); n > maxProfiled {
 		return time.Time{}, 0, nil, problemf(http.StatusServiceUnavailable, "there are %d goroutines; stacks of more than %d would cost the program too much memory at once", n, maxProfiled)
 	}
-	var b bytes.Buffer
 	at := time.Now()
-	if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
-		return time.Time{}, 0, nil, fmt.Errorf("inspect: the goroutine profile: %w", err)
-	}
-	total, list, err := parseGoroutines(&b)
+	total, list, err := profileOf(p)
 	if err != nil {
 		return time.Time{}, 0, nil, err
 	}
-	c.taken, c.total, c.list = at, total, list
+	c.taken, c.cost, c.total, c.list = at, time.Since(at), total, list
 	return at, total, list, nil
 }
 
@@ -150,12 +146,25 @@ func (a *api) goroutines(q *question) (answer, error) {
 	if task != 0 && q.snap.Task(task) == nil {
 		return answer{}, noTask(task)
 	}
-	at, total, all, err := a.stacks.get(q.Context())
+	leaked, err := boolOf("leaked", q.q.Get("leaked"))
+	if err != nil {
+		return answer{}, err
+	}
+	cache, profile := &a.stacks, pprof.Lookup("goroutine")
+	if leaked {
+		if cache, profile = &a.leaks, leakProfile(); profile == nil {
+			return answer{}, noLeaks()
+		}
+	}
+	at, total, all, err := cache.get(q.Context(), profile)
 	if err != nil {
 		return answer{}, err
 	}
 	st := joinStacks(q.snap, all, task)
 	st.Taken, st.Total = at, total
+	if leaked && len(st.Items) == 0 {
+		st.Note = "none: for every goroutine that waits there is something left in the program that may still wake it, be it the end of a ctx"
+	}
 	if a.looker.redact != nil {
 		if err := redactStacks(st, a.looker.redact); err != nil {
 			return answer{}, err

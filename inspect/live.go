@@ -1,21 +1,18 @@
 package inspect
 
-import (
-	"os"
-
-	"github.com/braid-go/braid/internal/record"
-)
+import "os"
 
 // liveHooks look at this process.
 func liveHooks() hooks {
 	return hooks{
 		take:      Take,
-		cancel:    record.Source.Cancel,
+		cancel:    cancelTask,
 		inspect:   inspecting,
 		attend:    attend,
 		outcomes:  outcomes,
 		durations: durations,
 		endings:   endedAfter,
+		leaked:    leakedStacks,
 		getenv:    os.Getenv,
 	}
 }

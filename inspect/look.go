@@ -33,6 +33,7 @@ type hooks struct {
 	outcomes  func() Counters                                // of the tasks that ended while there were clients
 	durations func() (us []int64)                            // of those that ended since the last call
 	endings   func(after uint64) (list []Ended, lost, next uint64)
+	leaked    func() ([]Stack, error) // goroutines that wait for ever; takes a garbage collection
 	getenv    func(string) string
 }
 
@@ -66,6 +67,9 @@ type looker struct {
 	streams   int              // followers of the feed
 
 	ends uint64 // the last of the ended tasks that the last look has seen; of run alone
+
+	leaksAsked time.Time     // the runtime, for leaked goroutines, and
+	leaksCost  time.Duration // what that took; both of run alone
 
 	dropped atomic.Int64 // events that followers were not given
 
@@ -280,6 +284,7 @@ func (l *looker) takeOne() (s *Snapshot, cost time.Duration, err error) {
 	}
 	s = l.take()
 	if l.outcomes != nil {
+		ends.Goroutines = s.Counters.Goroutines
 		s.Counters = ends
 		s.Counters.Started = l.startedBy(&ends, len(s.Tasks))
 	}
@@ -344,6 +349,7 @@ func (l *looker) look(ctx context.Context, before view) (now view) {
 	judging := time.Now()
 	gone := l.ended()
 	l.monitor.Observe(gone)
+	l.monitor.leaked = l.askForLeaks()
 	s = s.with(l.judge(s))
 	l.self.Add(time.Since(judging).Microseconds())
 	cost := time.Since(begin)

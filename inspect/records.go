@@ -123,6 +123,9 @@ type Hold struct {
 	Mode     string `json:"mode,omitempty"`  // "read" or "write" for a lock that has both; "put" or "get" for a queue's users
 	Maybe    bool   `json:"maybe,omitempty"` // it took this much, and may have given it back since
 	Ended    bool   `json:"ended,omitempty"` // the task ended without giving it back
+	// During says, in Task.Holds, that it was held in that very Task.Wait. Otherwise that is not certain:
+	// a snapshot is read part by part, and the wait may have been over when the holder was seen.
+	During bool `json:"during,omitempty"`
 }
 
 // Resource is a primitive that tasks wait on, or did while somebody looked.
@@ -211,4 +214,6 @@ type Counters struct {
 	Panicked  int64 `json:"panicked"`
 	Dropped   int64 `json:"dropped"` // events that nobody was given, because the buffer was full
 	SelfUS    int64 `json:"self_us"` // time that the inspector has used
+
+	Goroutines int64 `json:"goroutines,omitempty"` // there are now, those of tasks among them; 0 if that is not known
 }

@@ -17,6 +17,33 @@ type siteWindows struct {
 
 const windowsInARow = 5
 
+// note tells w what there is now. It keeps count if a window ends with it.
+func (w *siteWindows) note(at time.Time, window time.Duration, count map[uint64]int) {
+	switch {
+	case w.count == nil:
+		w.count, w.rises, w.since = count, make(map[uint64]int), make(map[uint64]time.Time)
+		w.ends = at.Add(window)
+	case !at.Before(w.ends):
+		rises := make(map[uint64]int)
+		for site, n := range count {
+			if n > w.count[site] {
+				if rises[site] = w.rises[site] + 1; rises[site] == 1 {
+					w.since[site] = w.ends.Add(-window)
+				}
+			} else {
+				delete(w.since, site)
+			}
+		}
+		for site := range w.since {
+			if rises[site] == 0 {
+				delete(w.since, site)
+			}
+		}
+		w.count, w.rises = count, rises
+		w.ends = at.Add(window)
+	}
+}
+
 func (l *look) counts() {
 	tasks, sleeping := make(map[uint64]int), make(map[uint64]int)
 	for i := range l.s.Tasks {
@@ -56,29 +83,7 @@ func (l *look) growth(tasks map[uint64]int) {
 	if l.m.rules.Growth < 0 || l.m.rules.Window < 0 {
 		return
 	}
-	switch {
-	case w.count == nil:
-		w.count, w.rises, w.since = tasks, make(map[uint64]int), make(map[uint64]time.Time)
-		w.ends = l.at.Add(l.m.rules.Window)
-	case !l.at.Before(w.ends):
-		rises := make(map[uint64]int)
-		for site, n := range tasks {
-			if n > w.count[site] {
-				if rises[site] = w.rises[site] + 1; rises[site] == 1 {
-					w.since[site] = w.ends.Add(-l.m.rules.Window)
-				}
-			} else {
-				delete(w.since, site)
-			}
-		}
-		for site := range w.since {
-			if rises[site] == 0 {
-				delete(w.since, site)
-			}
-		}
-		w.count, w.rises = tasks, rises
-		w.ends = l.at.Add(l.m.rules.Window)
-	}
+	w.note(l.at, l.m.rules.Window, tasks)
 	for site, n := range w.rises {
 		if n < windowsInARow || w.count[site] <= l.m.rules.Growth {
 			continue

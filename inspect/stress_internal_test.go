@@ -603,7 +603,7 @@ func healthyProgram(t *testing.T, seed uint64, looks int) int {
 		for range looks {
 			at = at.Add(100 * time.Millisecond)
 			for _, f := range deadlockCodes(m.Update(Take(), at)) {
-				if f.Code == "D2" && limited {
+				if f.Code == "D2" && limited || f.Code == "D4" && (strings.Contains(f.Text, "/part/time limits/") || strings.Contains(f.Text, "/part/contexts from outside/")) {
 					continue // so it is
 				}
 				t.Errorf("BRAID_INSPECT_SEED=%d: a false alarm among %q: %s %s %s", seed, names, f.Code, f.Confidence, f.Text)
