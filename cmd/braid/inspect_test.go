@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -329,6 +330,11 @@ func TestInspectCommandsCalledWrongly(t *testing.T) {
 		}
 		if strings.ContainsAny(errs, "\x1b\u202e") {
 			t.Errorf("%s: the name of a task can steer the terminal: %q", args, errs)
+		}
+	}
+	if pprof.Lookup("goroutineleak") == nil {
+		if status, out, errs := braids(t, "stacks", pid, "--leaked"); status != 1 || out != "" || !strings.Contains(errs, "GOEXPERIMENT=goroutineleakprofile") {
+			t.Errorf("stacks --leaked: status %d, %q, %s", status, out, errs)
 		}
 	}
 }
