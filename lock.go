@@ -1,6 +1,9 @@
 package braid
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // lock is a sync.Mutex for a few instructions that many tasks want at once.
 //
@@ -32,6 +35,17 @@ func (l *lock) Lock() {
 		}
 	}
 	l.mu.Lock()
+}
+
+// lockSoon is Lock for those who cannot wait for a holder that may never let go. It returns false if it has not got the lock.
+func (l *lock) lockSoon() bool {
+	for range 1000 { // which is long enough for others to get a processor
+		if l.mu.TryLock() {
+			return true
+		}
+		runtime.Gosched()
+	}
+	return false
 }
 
 func (l *lock) Unlock() { l.mu.Unlock() }

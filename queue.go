@@ -415,7 +415,12 @@ func (q *Queue[T]) kind() string { return "queue" }
 func (q *Queue[T]) look() look   { return lookAt(q, (*Queue[T]).observe) }
 
 func (q *Queue[T]) observe(o *observed) {
-	q.mu.Lock()
+	if _, compares := q.items.(*priority[T]); !compares {
+		q.mu.Lock()
+	} else if !q.mu.lockSoon() { // the user's less may not return
+		o.Unknown = true
+		return
+	}
 	defer q.mu.Unlock()
 	o.InUse, o.Closed = int64(q.items.len()), q.down
 	if q.capacity != Unbounded {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,6 +132,45 @@ func TestLive_loopStalled(t *testing.T) {
 	for _, path := range []string{"info", "tasks", "tree", "graph", "findings", "stacks", "snapshot.ndjson", "resources"} {
 		var b bytes.Buffer
 		must(t, c.Get(background, path, nil, false, &b))
+	}
+	close(release)
+	works.Wait()
+}
+
+// The inspector answers while a function of the user's, which compares items, holds the lock of a queue and does not return.
+func TestLive_lessStuck(t *testing.T) {
+	braidtest.CheckLeaks(t)
+	_, c := serveLive(t, inspect.Options{})
+	var stuck atomic.Bool
+	comparing, release := make(chan struct{}), make(chan struct{})
+	q := braid.NewPriorityQueue(2, func(a, b int) bool {
+		if stuck.CompareAndSwap(true, false) {
+			close(comparing)
+			<-release
+		}
+		return a < b
+	})
+	q.SetName("urgent")
+	var works sync.WaitGroup
+	works.Go(func() {
+		err := braid.Run(background, func(ctx context.Context, g *braid.Group) error {
+			for i := range 3 { // of which the last one waits
+				g.Go(func(ctx context.Context) error { return q.Put(ctx, i) }, braid.Name("putter"))
+			}
+			itemOf(t, c, "sorted/putter", func(it inspect.Item) bool { return it.Wait != nil && it.Wait.Op == "queue.Put" })
+			stuck.Store(true)
+			_, err := q.Get(ctx) // and now comes in
+			return err
+		}, braid.Name("sorted"))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-comparing
+	for _, path := range []string{"tasks", "tree", "graph", "resources", "snapshot.ndjson"} {
+		var b bytes.Buffer
+		must(t, c.Get(background, path, map[string][]string{"fresh": {"1"}}, false, &b))
+		wantText(t, b.String(), "urgent")
 	}
 	close(release)
 	works.Wait()
