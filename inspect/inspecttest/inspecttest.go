@@ -2,6 +2,9 @@
 // and, if a test hangs, what all of them wait for.
 //
 // It looks at all tasks of the process. Those of tests that run at the same time, in parallel, are not told apart.
+//
+// Errors that nobody has seen (L4) are left out unless [Rules] has a time for Unseen: the garbage collector decides when they are noticed,
+// which may be in a later test.
 package inspecttest
 
 import (
@@ -43,6 +46,9 @@ func configOf(opts []Option) *config {
 	c := &config{to: os.Stderr}
 	for _, o := range opts {
 		o.apply(c)
+	}
+	if c.rules.Unseen == 0 {
+		c.rules.Unseen = -1
 	}
 	return c
 }
@@ -88,6 +94,9 @@ func key(f inspect.Finding) string {
 	b.WriteString(f.Code)
 	for _, s := range f.Subjects {
 		fmt.Fprintf(&b, " %s%d", s.Kind, s.ID)
+		if s.ID == 0 { // as of a promise
+			b.WriteString(s.Name)
+		}
 	}
 	return b.String()
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -191,6 +193,33 @@ func TestNoFindings_belowWhatWasThere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// That an error was never seen is noticed some time later, perhaps in another test. So it is told to who asks for it alone.
+func TestNoFindings_unseen(t *testing.T) {
+	name := fmt.Sprint(t.Name(), "#", runs.Add(1)) // a finding that was there before is none
+	quiet, asking := &recorder{}, &recorder{}
+	inspecttest.NoFindings(quiet)
+	inspecttest.NoFindings(asking, inspecttest.Rules(inspect.Rules{Unseen: time.Minute}))
+	func() {
+		p := &braid.Promise[int]{}
+		p.SetName(name)
+		p.Reject(errors.New("disk full"))
+	}()
+	noticed := func(in inspect.Incident) bool { return in.Task == name }
+	for begun := time.Now(); !slices.ContainsFunc(inspect.Take().Incidents, noticed); runtime.GC() {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("a promise that was dropped is never collected")
+		}
+	}
+	if failures := quiet.end(); strings.Contains(failures, "L4") {
+		t.Error(failures)
+	}
+	if failures := asking.end(); !strings.Contains(failures, "L4 error never seen") || !strings.Contains(failures, name) {
+		t.Errorf("not found: %s", failures)
+	}
+}
+
+var runs atomic.Int64
 
 func TestNoFindings_badRules(t *testing.T) {
 	r := &recorder{}
