@@ -3,6 +3,8 @@ package browsertest_test
 import (
 	"context"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,6 +52,99 @@ func TestToken_asked(t *testing.T) {
 	p.until("focused().id === 'token' && focused().type === 'password'")
 	p.press(s.token, kb.Enter)
 	p.until("ready('tree') && line('shop') && text('#link') === 'live'")
+}
+
+// Whoever copies the whole address, into the field or into the address of the same tab, need not take it apart.
+func TestToken_asAddress(t *testing.T) {
+	s := serve(t, inspect.Options{})
+	run(t, "shop", func(ctx context.Context, _ *braid.Group) error { return park(ctx) })
+	base, _, _ := strings.Cut(s.url, "#")
+	p := open(t, base, wide)
+	p.allow("401")
+	p.wants("#view", "needs the token")
+	p.press(s.url, kb.Enter)
+	p.until("ready('overview') && text('#link') === 'live'")
+
+	p = open(t, base+"#token=00000000000000000000000000000000", wide)
+	p.allow("401")
+	p.wants("#view", "not, or no longer, the right one")
+	p.navigate(s.url) // only what follows # is another one, so the page stays
+	p.until("ready('overview') && text('#link') === 'live' && !location.href.includes('token')")
+	p.navigate(base + "#token=00000000000000000000000000000000")
+	p.wants("#view", "not, or no longer, the right one")
+}
+
+// While nobody sees the page it takes no place from others, and then goes on where it was.
+func TestHidden(t *testing.T) {
+	s := serve(t, inspect.Options{Interval: 50 * time.Millisecond})
+	groups := make(chan *braid.Group, 1)
+	run(t, "shop", func(ctx context.Context, g *braid.Group) error {
+		groups <- g
+		return park(ctx)
+	})
+	g := <-groups
+	p := open(t, s.url, wide)
+	p.to("#/tree", "tree")
+	p.until("line('shop') && text('#link') === 'live'")
+	c := s.client(t)
+	clients := func(n int) {
+		t.Helper()
+		for begun := time.Now(); ; {
+			info, err := c.Info(background)
+			must(t, err)
+			if info.Clients == n {
+				return
+			}
+			if time.Since(begun) > patience {
+				t.Fatalf("%d clients follow, and not %d", info.Clients, n)
+			}
+			s.looks(t, 1)
+		}
+	}
+	see := func(state string) {
+		eval[bool](p, fmt.Sprintf("(Object.defineProperty(document, 'visibilityState', { value: %q, configurable: true }), document.dispatchEvent(new Event('visibilitychange')))", state))
+	}
+	clients(1)
+	see("hidden")
+	clients(0)
+	g.Go(park, braid.Name("late"))
+	see("visible")
+	p.until("line('late') && text('#link') === 'live'")
+	clients(1)
+}
+
+// Whoever gets no place among those that follow is told so, and comes in when there is one.
+func TestTooMany(t *testing.T) {
+	s := serve(t, inspect.Options{Interval: 50 * time.Millisecond})
+	run(t, "shop", func(ctx context.Context, _ *braid.Group) error { return park(ctx) })
+	c := s.client(t)
+	ctx, leave := context.WithCancel(background)
+	var works sync.WaitGroup
+	t.Cleanup(func() {
+		leave()
+		works.Wait()
+	})
+	var in sync.WaitGroup
+	for range 8 {
+		in.Add(1)
+		works.Go(func() {
+			follows := false
+			for range c.Events(ctx, 0, "point") {
+				if !follows {
+					follows = true
+					in.Done()
+				}
+			}
+		})
+	}
+	in.Wait()
+	p := open(t, s.url, wide)
+	p.allow("503")
+	p.until("text('#link').startsWith('not live: 8 clients follow events already')")
+	p.press("2")
+	p.until("line('shop')") // it can be read all the same
+	leave()
+	p.until("text('#link') === 'live'")
 }
 
 // The overview has charts with lines, and what looks wrong.
@@ -327,6 +422,24 @@ func TestFindings(t *testing.T) {
 	eval[bool](p, "($('.finding a').focus(), true)")
 	p.press(kb.Enter)
 	p.until("ready('task') && text('#view').includes('Why it does not go on')")
+}
+
+// From what a finding says of a function there is a way to its tasks.
+func TestFindings_function(t *testing.T) {
+	s := serve(t, inspect.Options{Rules: inspect.Rules{Timers: 2}})
+	run(t, "shop", func(ctx context.Context, g *braid.Group) error {
+		for range 3 {
+			g.Go(func(ctx context.Context) error { return braid.Sleep(ctx, time.Hour) }, braid.Name("sleeper"))
+		}
+		return park(ctx)
+	})
+	p := open(t, s.url, wide)
+	p.to("#/findings", "findings")
+	p.wants(".finding", "T1", "TestFindings_function")
+	eval[bool](p, "($('.finding a').focus(), true)")
+	p.press(kb.Enter)
+	p.until("ready('tasks') && $$('#view tbody tr').length === 3 && text('#view').includes('shop/sleeper')")
+	p.until("$('input[placeholder=function]').value.includes('TestFindings_function')")
 }
 
 // A task's page says what it waits on, who has that, who is in line, what it holds, where it is, and what looks wrong.

@@ -1,20 +1,23 @@
 // The API of the inspector; docs/inspector.md describes it.
 
 const KEY = "braid-token";
-let token = takeToken();
+let token = "";
+takeToken();
 
-// takeToken takes the token out of the address, where a browser keeps it from servers but not from eyes.
-function takeToken() {
+// takeToken takes the token out of the address, where a browser keeps it from servers but not from eyes, and says whether there was one.
+export function takeToken() {
   const found = /(^#|&)token=([^&]+)/.exec(location.hash);
   if (found) {
     sessionStorage.setItem(KEY, decodeURIComponent(found[2]));
     history.replaceState(null, "", location.pathname + location.search + (found[1] ? location.hash.slice(0, found.index) : ""));
   }
-  return sessionStorage.getItem(KEY) || "";
+  token = sessionStorage.getItem(KEY) || "";
+  return !!found;
 }
 
+// setToken takes a token, or the address that has it at its end.
 export function setToken(t) {
-  token = t.trim();
+  token = t.trim().replace(/^.*[#&]token=/, "");
   sessionStorage.setItem(KEY, token);
 }
 
@@ -53,11 +56,19 @@ export async function cancelTask(id, cause) {
 }
 
 // follow reads events until stop is called, and connects again when the connection is lost.
-// It does not use EventSource, which cannot send the token.
+// It does not use EventSource, which cannot send the token. While nobody sees the page it lets the connection go: a browser has six
+// for all tabs together, and the process is not looked at for nothing. What was missed comes when the page is seen again.
 export function follow(types, on) {
   let stopped = false, abort = null, last = "";
+  const hidden = () => document.visibilityState === "hidden";
+  const seen = () => new Promise((done) => {
+    if (hidden()) document.addEventListener("visibilitychange", () => done(seen()), { once: true });
+    else done();
+  });
+  document.addEventListener("visibilitychange", () => { if (hidden()) abort?.abort(); });
   (async () => {
     for (let wait = 500; !stopped; wait = Math.min(wait * 2, 10000)) {
+      await seen();
       abort = new AbortController();
       try {
         const headers = { Accept: "text/event-stream" };
@@ -87,6 +98,7 @@ export function follow(types, on) {
         on.state("the connection has ended");
       } catch (err) {
         if (stopped) return;
+        if (hidden()) { wait = 250; continue; }
         on.state(err.message, err.status);
         if (err.status === 401) return;
       }

@@ -1,4 +1,4 @@
-import { follow, get, hasToken, setToken } from "./api.js";
+import { follow, get, hasToken, setToken, takeToken } from "./api.js";
 import { h, number, since } from "./dom.js";
 import { overviewView } from "./overview.js";
 import { treeView } from "./tree.js";
@@ -15,7 +15,7 @@ const $ = (id) => document.getElementById(id);
 
 let info = null, points = [], current = null, paused = false, reading = null, again = false, looks = 0, visited = 0, byKey = false;
 const said = new Set(); // the findings that were read out
-const lost = { stream: "connecting", read: "" }; // why there is no answer, or ""
+const lost = { stream: "connecting", refused: false, read: "" }; // why there is no answer, or ""; refused is an answer, but no stream
 
 const app = {
   points: () => points,
@@ -120,7 +120,7 @@ function header() {
 function link() {
   const el = $("link"), why = lost.stream || lost.read;
   el.className = "link " + (why ? "off" : paused ? "" : "on");
-  const text = why === "connecting" ? why : why ? "no answer: shown as it was last seen" : paused ? "paused" : "live";
+  const text = why === "connecting" ? why : lost.refused ? "not live: " + why : why ? "no answer: shown as it was last seen" : paused ? "paused" : "live";
   if (el.textContent !== text) el.textContent = text;
   el.title = why;
 }
@@ -161,6 +161,7 @@ async function start() {
     state: (why, status) => {
       if (status === 401) { needToken(); return; }
       lost.stream = why;
+      lost.refused = !!status;
       link();
       if (!why && !paused && current?.shown === false) refresh(); // it could not be read before
     },
@@ -234,6 +235,12 @@ document.addEventListener("keydown", (e) => {
   else if (e.key === "Escape") { if (current?.name === "task") { if (visited) history.back(); else location.hash = "#/tasks"; } }
   else return;
   e.preventDefault();
+});
+// An address that is put into the same tab changes only what follows #, so the page has to see to it. This comes before the views look.
+window.addEventListener("hashchange", (e) => {
+  if (!takeToken()) return;
+  e.stopImmediatePropagation();
+  location.reload();
 });
 
 start();

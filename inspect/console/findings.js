@@ -25,5 +25,12 @@ export function finding(x, taken, brief) {
     h("h2", null, h("span.mono", null, x.code), brief ? h("a", { href: "#/findings" }, x.title) : x.title, h("span.tag." + x.severity, null, x.severity), h("span.tag", { title: "how sure this is" }, x.confidence), h("span.quiet", null, "for " + since(x.since, taken))),
     brief ? h("p.brief", null, x.text) : x.text.split("; ").map((t) => h("p", null, t)),
     !brief && x.hint ? h("p.hint", null, x.hint) : null,
-    brief ? null : h("p", null, (x.subjects || []).map((sub, i) => [i ? " · " : "", sub.kind === "task" ? taskLink(sub.id, sub.name) : sub.name || `${sub.kind} ${sub.id}`])));
+    brief ? null : h("p", null, (x.subjects || []).map((sub, i) => [i ? " · " : "", subject(sub)])));
+}
+
+// subject names what a finding is about, and leads there. A function without an id has no tasks any more.
+function subject(sub) {
+  if (sub.kind === "task") return taskLink(sub.id, sub.name);
+  if (sub.kind === "site" && sub.id) return h("a", { href: "#/tasks?" + new URLSearchParams({ site: sub.name }) }, sub.name);
+  return sub.name || `${sub.kind} ${sub.id}`;
 }

@@ -15,7 +15,7 @@ export function overviewView(view, _, app) {
       { name: "blocked", of: (p) => p.blocked, color: 0 }, { name: "active", of: (p) => p.active, color: 1 },
       { name: "queued", of: (p) => p.queued, color: 2 }, { name: "finishing", of: (p) => p.finishing, color: 3 },
     ], { area: true, show: whole }),
-    chart("A second", [
+    chart("A second, counted while somebody looks", [
       { name: "started", of: perSecond("started"), color: 0 }, { name: "succeeded", of: perSecond("succeeded"), color: 1 },
       { name: "failed", of: (p) => perSecond("failed")(p) + perSecond("panicked")(p), color: 4 }, { name: "cancelled", of: perSecond("cancelled"), color: 5 },
     ], { show: rate }),

@@ -6,7 +6,7 @@ import { cut, h, morph, number, since, state, span } from "./dom.js";
 const KINDS = ["", "queue", "semaphore", "mutex", "rwmutex", "limiter", "event", "cond", "barrier", "future"];
 
 export function tasksView(view, params, app) {
-  const q = { name: params.get("name") || "", state: params.get("state") || "", kind: params.get("kind") || "", blocked_for: params.get("blocked_for") || "", group: params.get("group") || "", sort: params.get("sort") || "" };
+  const q = { name: params.get("name") || "", site: params.get("site") || "", state: params.get("state") || "", kind: params.get("kind") || "", blocked_for: params.get("blocked_for") || "", group: params.get("group") || "", sort: params.get("sort") || "" };
   let pages = [""];
 
   const field = (name, label, el) => { el.setAttribute("aria-label", label); el.value = q[name]; el.addEventListener("change", () => { q[name] = el.value; pages = [""]; remember(); }); return el; };
@@ -15,6 +15,7 @@ export function tasksView(view, params, app) {
   view.replaceChildren(
     h("form.row.filters", { onsubmit: (e) => e.preventDefault() },
       field("name", "Part of the path", h("input", { placeholder: "path", type: "search" })),
+      field("site", "Part of the function", h("input", { placeholder: "function", type: "search" })),
       field("state", "State", h("select", null, options([["", "any state"], ["active", "active"], ["blocked", "blocked"], ["queued", "queued"], ["finishing", "finishing"], ["cancelling", "asked to end"]]))),
       field("kind", "Waits on", h("select", null, options(KINDS.map((k) => [k, k ? "waits on " + k : "waits on anything"])))),
       field("blocked_for", "Blocked for", h("select", null, options([["", "however long"], ["1s", "1 s and longer"], ["10s", "10 s and longer"], ["1m", "1 min and longer"], ["10m", "10 min and longer"]]))),
