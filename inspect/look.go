@@ -105,13 +105,14 @@ func (l *looker) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	confirm := false // this look was a second one, for a suspicion
+	var next time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.wake: // the next look comes sooner, but not now: it would hold up the answer to the question that woke us
 			l.watch(l.hasClients())
-			timer.Reset(l.pause())
+			timer.Reset(min(l.pause(), time.Until(next)))
 			continue
 		case <-timer.C:
 		}
@@ -124,6 +125,7 @@ func (l *looker) run(ctx context.Context) {
 		if confirm = suspected && !confirm; confirm { // never two in a row, so that suspicions that come and go are no load
 			wait = min(wait, max(confirmAfter, clientShare*l.lastCost()))
 		}
+		next = time.Now().Add(wait)
 		timer.Reset(wait)
 	}
 }

@@ -78,6 +78,23 @@ func TestLook_share(t *testing.T) {
 	}
 }
 
+// Who asks again and again puts no look off.
+func TestLook_notPutOff(t *testing.T) {
+	slow := &slowTake{t: t}
+	slow.cost.Store(int64(1200 * time.Millisecond)) // so there are 12 s between two looks
+	inBubble(t, inspect.Fake{Take: slow.take}, func(t *testing.T, in *inspect.Inspector, _ *pipes) {
+		for range 20 {
+			pass(10100 * time.Millisecond) // so it has been taken for gone
+			if r := get(in.Handler(), "v1/info"); r.status != 200 {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+		}
+		if points := decode[inspect.Series](t, get(in.Handler(), "v1/series").body).Points; len(points) < 5 {
+			t.Errorf("%d looks in four minutes", len(points))
+		}
+	})
+}
+
 // Whoever asks gets a snapshot that is not older than the answer says, and with fresh=1 one that began after the request.
 func TestLook_fresh(t *testing.T) {
 	slow := &slowTake{t: t}
