@@ -375,7 +375,10 @@ func TestLeaks_found(t *testing.T) {
 	}) {
 		t.Errorf("found %+v", found)
 	}
-	free(t, all)
+	free(t, all) // and looks, after which there must be nothing left
+	if list, err := leakedStacks(); err != nil || slices.ContainsFunc(list, func(g Stack) bool { return len(g.Frames) < 2 }) {
+		t.Errorf("stacks of nothing: %+v, %v", list, err)
+	}
 	cancel() // what waits for a ctx ends although the runtime has looked at it
 	<-over
 }
