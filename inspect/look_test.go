@@ -218,8 +218,7 @@ func TestLook_findsWithinTwoSeconds(t *testing.T) {
 func TestLook_findingsAreEvents(t *testing.T) {
 	var stuck atomic.Bool
 	in := start(t, inspect.Options{Interval: time.Millisecond}, inspect.Fake{Take: func() *inspect.Snapshot {
-		s := demoShop()
-		s.Taken = time.Now()
+		s := demoShopAt(time.Now()) // in which there is nothing else to find
 		if stuck.Load() {
 			s.Tasks[1].Wait = &inspect.Wait{Op: "task.Wait", Task: 4}
 		}
