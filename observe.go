@@ -324,6 +324,13 @@ func (u *queueUsers) observe(o *observed) {
 	}
 	u.put.observe(o, "put")
 	u.get.observe(o, "get")
+	switch {
+	case u.put.unknown == u.get.unknown:
+	case u.put.unknown:
+		o.UnknownOf = "put"
+	default:
+		o.UnknownOf = "get"
+	}
 }
 
 // observe lists the users that have not ended.

@@ -299,7 +299,7 @@ const maxSeen = 4096
 func resourceOf(o *sched.Object, r *record.Resource) Resource {
 	out := Resource{
 		ID: o.ID, Kind: o.Kind, Name: o.Name, Capacity: r.Capacity, InUse: r.InUse, Closed: r.Closed,
-		Unknown: r.Unknown, Waiting: r.Waiting, Task: r.Task, Attrs: r.Attrs,
+		Unknown: r.Unknown, UnknownOf: r.UnknownOf, Waiting: r.Waiting, Task: r.Task, Attrs: r.Attrs,
 	}
 	for _, h := range r.Holders {
 		out.Holders = append(out.Holders, Hold{Task: h.Task, Name: h.Name, Amount: h.Amount, Mode: h.Mode, Maybe: h.Maybe, Ended: h.Ended})

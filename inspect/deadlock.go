@@ -502,9 +502,9 @@ func (v *reduction) users(ri int32, r *Resource) {
 		side.known = true
 		v.holds[i] = append(v.holds[i], heldAt{res: ri, user: serves})
 	}
-	if r.Unknown || len(r.Holders) >= MaxListed {
-		state.putters.free, state.getters.free = true, true
-	}
+	cut := len(r.Holders) >= MaxListed
+	state.putters.free = state.putters.free || cut || unlisted(r, modePut)
+	state.getters.free = state.getters.free || cut || unlisted(r, modeGet)
 	// All are listed who wait, so who is not has been served and not gone on yet.
 	if r.Waiting <= len(r.Waiters) {
 		listed := make(map[uint64]bool, len(r.Waiters))
@@ -519,6 +519,11 @@ func (v *reduction) users(ri int32, r *Resource) {
 			}
 		}
 	}
+}
+
+// unlisted reports whether there may be tasks that use a queue in that mode and are not listed.
+func unlisted(r *Resource, mode string) bool {
+	return r.Unknown && (r.UnknownOf == "" || r.UnknownOf == mode)
 }
 
 // settle lets everybody go on who can, and everybody whom that serves.

@@ -167,6 +167,9 @@ func drawHolders(d *draw, s *Snapshot, r *Resource, free *int64) {
 	case r.Kind == kindQueue:
 		r.InUse = int64(d.n(int(r.Capacity) + 1))
 		r.Unknown, r.Closed = d.one(6), d.one(8)
+		if r.Unknown {
+			r.UnknownOf = []string{"", modePut, modeGet}[d.n(3)]
+		}
 		for i := range s.Tasks {
 			if d.one(2) {
 				h := Hold{Task: s.Tasks[i].ID, Mode: []string{modePut, modeGet}[d.n(2)], Ended: d.one(8)}
@@ -445,7 +448,7 @@ func (x *search) queueServes(state []byte, r *Resource, op string) bool {
 		}
 		live++
 	}
-	return live == 0 || r.Unknown
+	return live == 0 || r.Unknown && (r.UnknownOf == "" || r.UnknownOf == needs)
 }
 
 // checkReduction compares what is left with what the search never saw go on.

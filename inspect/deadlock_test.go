@@ -42,6 +42,11 @@ func TestDeadlocks(t *testing.T) {
 			s.Tasks[1].Wait.Amount, s.Resources[0].Waiters[0].Amount = 1, 1
 			return s
 		}(), "", "", 0, ""},
+		{"the queue has producers that nobody has noted", func() *inspect.Snapshot {
+			s := five()
+			s.Resources[1].Unknown, s.Resources[1].UnknownOf = true, "put"
+			return s
+		}(), "cycle", "certain", 6, ""},
 		{"the queue has a consumer that nobody has noted", func() *inspect.Snapshot { s := five(); s.Resources[1].Unknown = true; return s }(), "", "", 0, ""},
 		{"the queue has been shut down", func() *inspect.Snapshot { s := five(); s.Resources[1].Closed = true; return s }(), "", "", 0, ""},
 		{"a permit that may have been given back", func() *inspect.Snapshot {

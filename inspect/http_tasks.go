@@ -448,7 +448,7 @@ func (a *api) resource(q *question) (answer, error) {
 			row("held by", cmp.Or(d.Names[h.Task], h.Name, id(h.Task)), strings.TrimSpace(fmt.Sprintf("%d %s", h.Amount, h.Mode)))
 		}
 		if r.Unknown {
-			row("held by", "others, who are not known")
+			row("held by", strings.TrimSpace("others, who are not known "+r.UnknownOf))
 		}
 		for i, w := range r.Waiters {
 			row("waiting", cmp.Or(d.Names[w.Task], id(w.Task)), strings.TrimSpace(ordinal(i+1)+" "+w.Op))

@@ -137,11 +137,13 @@ type Resource struct {
 	InUse    int64  `json:"in_use"` // permits taken, or items inside
 	Closed   bool   `json:"closed,omitempty"`
 	// Holders of a lock or of permits. Of a queue, those who are known to use it, with Mode "put" or "get".
-	Holders []Hold   `json:"holders,omitempty"`
-	Unknown bool     `json:"unknown,omitempty"` // there are, or may be, holders or users that are not listed
-	Waiters []Waiter `json:"waiters,omitempty"` // in the order in which they will be served; at most MaxListed
-	Waiting int      `json:"waiting"`           // the number of all waiters
-	Task    uint64   `json:"task,omitempty"`    // the task that will settle it, for the future of one
+	Holders []Hold `json:"holders,omitempty"`
+	Unknown bool   `json:"unknown,omitempty"` // there are, or may be, holders or users that are not listed
+	// UnknownOf says, of a queue, which side alone Unknown is about: "put" if all are listed who take from it, "get" if all who put.
+	UnknownOf string   `json:"unknown_of,omitempty"`
+	Waiters   []Waiter `json:"waiters,omitempty"` // in the order in which they will be served; at most MaxListed
+	Waiting   int      `json:"waiting"`           // the number of all waiters
+	Task      uint64   `json:"task,omitempty"`    // the task that will settle it, for the future of one
 	// Attrs are numbers of this kind of resource, such as "unfinished" of a queue.
 	Attrs map[string]int64 `json:"attrs,omitempty"`
 }

@@ -249,14 +249,14 @@ func (l *look) starvedQueue(r *Resource) {
 		k.Text = fmt.Sprintf("nobody has taken from %s for %s, and %s waits to put", resourceName(r), span(l.at.Sub(since)), l.s.Path(t.ID))
 		if get > 0 {
 			k.Text += l.s.holders(r, modeGet, "; these did take: ")
-		} else if !r.Unknown {
+		} else if !unlisted(r, modeGet) {
 			k.Text += "; nobody who lives has ever taken from it"
 		}
 		l.suspect(k, &since)
 		return
 	}
 	t, ok := l.first(r, opGet)
-	if !ok || t == nil || put > 0 || !mem.hadPut || r.Unknown || r.Attrs["producers"] > 0 {
+	if !ok || t == nil || put > 0 || !mem.hadPut || unlisted(r, modePut) || r.Attrs["producers"] > 0 {
 		return // somebody may come to put; a consumer that waits for work is as it should be
 	}
 	since := l.m.tasks[t.ID].since

@@ -319,17 +319,17 @@ func (v *reduction) unseen(i int32) string {
 		return text
 	}
 	if r.Kind == kindQueue {
-		side, took := v.res[v.at[i]].getters, "taken from"
+		side, mode, took := v.res[v.at[i]].getters, modeGet, "taken from"
 		if v.place[i] == atGet {
-			side, took = v.res[v.at[i]].putters, "put into"
+			side, mode, took = v.res[v.at[i]].putters, modePut, "put into"
 		}
 		switch name := resourceName(r); {
 		case side.known:
-		case side.gone && r.Unknown:
+		case side.gone && unlisted(r, mode):
 			return "Those who are known to have " + took + " " + name + " have ended; not all who use it were noted."
 		case side.gone:
 			return "All who have " + took + " " + name + " have ended, so nobody is known who would do it again."
-		case !r.Unknown:
+		case !unlisted(r, mode):
 			return "No task has " + took + " " + name + " so far."
 		}
 	}

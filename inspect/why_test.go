@@ -55,6 +55,7 @@ func queueCases() []whyCase {
 		{"work that nobody does", wait("queue.Join", inspect.Resource{Name: "orders", Attrs: former("getters")}), firstTask, 1, inspect.VerdictUnknown, ended},
 		{"who lives is named", wait("queue.Put", inspect.Resource{Name: "orders", Attrs: former("getters"), Holders: []inspect.Hold{user(1, "get")}}), firstTask, 2, inspect.VerdictActive,
 			"from which these take: shop/b, since 2s.\nshop/b is active"},
+		{"of the other side not all were noted", wait("queue.Put", inspect.Resource{Name: "orders", Unknown: true, UnknownOf: "put", Attrs: former("getters")}), firstTask, 1, inspect.VerdictUnknown, ended},
 		{"nobody was noted", wait("queue.Put", inspect.Resource{Name: "orders", Unknown: true}), firstTask, 1, inspect.VerdictUnknown, notSeen},
 		{"nobody is noted without a name", wait("queue.Put", inspect.Resource{Unknown: true}), firstTask, 1, inspect.VerdictUnknown,
 			notSeen + " If it has a name (SetName), that is noted."},

@@ -141,6 +141,7 @@ type Resource struct {
 	Capacity, InUse int64
 	Closed          bool
 	Unknown         bool
+	UnknownOf       string // of a queue: the one side, "put" or "get", that Unknown is about; "" for both
 	Holders         []Hold
 	Waiters         []Waiter
 	Waiting         int

@@ -395,7 +395,7 @@ func TestQueueUsers(t *testing.T) {
 				t.Errorf("users are %q, %+v", s, r)
 			}
 			q.TryPut(1)
-			if r := peek(t, "users/put"); !r.Unknown {
+			if r := peek(t, "users/put"); !r.Unknown || r.UnknownOf != "put" {
 				t.Error("a TryPut by nobody knows whom left no mark")
 			}
 			g.Cancel(nil)
