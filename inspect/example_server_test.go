@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -99,9 +100,13 @@ func ExampleInspector_Handler() {
 	mux.Handle("/debug/tasks/", in.Handler())
 
 	w := httptest.NewRecorder()
-	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/tasks/v1/findings?format=text", nil))
-	fmt.Print(w.Code, " ", w.Body)
-	// Output: 200 nothing found
+	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/tasks/v1/info", nil))
+	var info inspect.Info
+	if err := json.Unmarshal(w.Body.Bytes(), &info); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(w.Code, info.Process.Name)
+	// Output: 200 shop
 }
 
 // A health check can look at what the inspector has found.
