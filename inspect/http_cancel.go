@@ -55,7 +55,7 @@ func (a *api) cancel(q *question) (answer, error) {
 	if !a.looker.cancel(n, cause) {
 		return answer{}, noTask(n)
 	}
-	a.logger().Warn("inspect: a client has cancelled a task",
+	a.tell(slog.LevelWarn, "inspect: a client has cancelled a task",
 		slog.Uint64("id", n), slog.String("path", path), slog.String("cause", text), slog.String("client", q.RemoteAddr))
 	return answer{v: cancelReply{n, path, true}, text: printf("cancelled: %d %s\n", n, path)}, nil
 }

@@ -302,12 +302,19 @@ func (p *pipes) dial() net.Conn {
 // inBubble runs fn with an inspector whose clients connect through pipes, without buffers.
 func inBubble(t *testing.T, f inspect.Fake, fn func(t *testing.T, in *inspect.Inspector, p *pipes)) {
 	t.Helper()
+	inBubbleWith(t, inspect.Options{}, f, fn)
+}
+
+// inBubbleWith is inBubble with options.
+func inBubbleWith(t *testing.T, o inspect.Options, f inspect.Fake, fn func(t *testing.T, in *inspect.Inspector, p *pipes)) {
+	t.Helper()
 	braidtest.CheckLeaks(t)
 	synctest.Test(t, func(t *testing.T) {
 		if f.Take == nil {
 			f.Take = takeShop()
 		}
-		in, err := inspect.ServeFake(t.Context(), inspect.Options{NoSocket: true, Rules: inspect.Rules{Wait: -1, Ignore: -1, Hold: -1}}, f)
+		o.NoSocket, o.Rules = true, inspect.Rules{Wait: -1, Ignore: -1, Hold: -1}
+		in, err := inspect.ServeFake(t.Context(), o, f)
 		must(t, err)
 		p := newPipes()
 		in.ServeOn(p)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -369,6 +370,41 @@ func TestCancel(t *testing.T) {
 			t.Errorf("%v: %s", header, r.body)
 		}
 	}
+}
+
+// A log that is wedged, or panics, keeps no client from its answer, and takes nobody's place.
+func TestCancel_wedgedLog(t *testing.T) {
+	release := make(chan struct{})
+	inBubbleWith(t, inspect.Options{Write: true, Logger: slog.New(wedgedLog{release: func() { <-release }})}, inspect.Fake{Cancel: func(uint64, error) bool { return true }},
+		func(t *testing.T, in *inspect.Inspector, _ *pipes) {
+			release = make(chan struct{})
+			for range inspect.MaxRequests + 1 {
+				begun := time.Now()
+				r := ask(in.Handler(), "POST", "/debug/tasks/v1/tasks/4/cancel", nil, "")
+				if took := time.Since(begun); r.status != 200 || took > time.Second {
+					t.Errorf("%d %s after %v", r.status, r.body, took)
+				}
+			}
+			close(release)
+		})
+	in := start(t, inspect.Options{NoSocket: true, Write: true, Logger: slog.New(wedgedLog{release: func() { panic("log") }})},
+		inspect.Fake{Cancel: func(uint64, error) bool { return true }})
+	if r := ask(in.Handler(), "POST", "/debug/tasks/v1/tasks/4/cancel", nil, ""); r.status != 200 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+type wedgedLog struct {
+	slog.Handler
+
+	release func()
+}
+
+func (wedgedLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (w wedgedLog) Handle(context.Context, slog.Record) error {
+	w.release()
+	return nil
 }
 
 // Without Write nothing is cancelled, by whatever way it is asked for.

@@ -1,12 +1,14 @@
 package inspect
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Problem is the answer to a request that cannot be answered, as RFC 9457 has it. It is the error of a [Client].
@@ -37,7 +39,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case r.Context().Err() != nil:
 		p = problemf(http.StatusServiceUnavailable, "you have gone, or the inspector has been closed")
 	default:
-		a.logger().Error("inspect: a request failed", slog.String("path", r.URL.Path), slog.Any("error", err))
+		a.tell(slog.LevelError, "inspect: a request failed", slog.String("path", r.URL.Path), slog.Any("error", err))
 		p = problemf(http.StatusInternalServerError, "%v", err)
 	}
 	h := w.Header()
@@ -58,4 +60,23 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(&told)
+}
+
+const logTime = time.Second // to write to the program's log
+
+// tell writes to the program's log. That is code of the program's, which may be wedged, as it is when nobody reads what the log is written to:
+// then the client has its answer all the same, a little later.
+func (a *api) tell(level slog.Level, text string, attrs ...slog.Attr) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		defer func() { _ = recover() }()
+		a.logger().LogAttrs(context.Background(), level, text, attrs...)
+	}()
+	late := time.NewTimer(logTime)
+	defer late.Stop()
+	select {
+	case <-told:
+	case <-late.C:
+	}
 }
