@@ -56,8 +56,8 @@ type Options struct {
 	Rules Rules
 
 	// Redact changes the names of tasks, scopes and primitives, the texts of causes and errors, and the values of pprof labels beside stacks
-	// before anybody sees them, if it is not nil. It is called on the inspector's goroutines, by several at a time,
-	// at most once a snapshot or answer for each text, and must not wait.
+	// before anybody sees them, if it is not nil. What it is given may be a name, a path of names, or a text in which they stand.
+	// It is called on the inspector's goroutines, by several at a time, at most once a snapshot or answer for each text, and must not wait.
 	// It does not change functions and files, nor what Logger is told, nor the labels in profiles that package runtime/pprof writes.
 	Redact func(string) string
 

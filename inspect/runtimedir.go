@@ -129,14 +129,24 @@ func bases(dir string) ([]base, error) {
 
 // claim makes the process's file in the directory. Until write fills it in, readers know nothing about the process.
 func (b base) claim() error {
-	f, err := os.OpenFile(b.path(".json"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("inspect: this process has an inspector in %s already; close that one first", b.dir)
+	for again := false; ; again = true {
+		f, err := os.OpenFile(b.path(".json"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		switch {
+		case err == nil:
+			return f.Close()
+		case !errors.Is(err, fs.ErrExist):
+			return fmt.Errorf("inspect: %w", err)
+		case again || !b.replaced():
+			return fmt.Errorf("inspect: this process has an inspector in %s already; close that one first", b.dir)
+		}
+		b.remove()
 	}
-	if err != nil {
-		return fmt.Errorf("inspect: %w", err)
-	}
-	return f.Close()
+}
+
+// replaced says whether the process, which is this one, ran another program before, which has left its files: exec keeps the PID and the start.
+func (b base) replaced() bool {
+	e, err := b.read()
+	return err == nil && e.Instance != "" && e.Instance != process().Instance && !answers(b.path(".sock"))
 }
 
 // sweep takes away what processes have left that have died.

@@ -116,6 +116,35 @@ func TestServe_sweeps(t *testing.T) {
 	}
 }
 
+// A process that has replaced its program with exec still has its PID and its start. What the program before has left is no other inspector's.
+func TestServe_afterExec(t *testing.T) {
+	starts := inspect.StartOf(os.Getpid())
+	if starts == "" {
+		t.Skip("the system does not say when a process was started")
+	}
+	dir := shortDir(t)
+	left := filepath.Join(dir, fmt.Sprintf("%d-%s", os.Getpid(), starts))
+	write(t, left+".json", `{"pid":1,"instance":"0123"}`)
+	write(t, left+".token", "old")
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: left + ".sock", Net: "unix"})
+	must(t, err)
+	_, err = inspect.Serve(background, inspect.Options{Dir: dir})
+	wantError(t, err, "already") // somebody answers
+	ln.SetUnlinkOnClose(false)
+	must(t, ln.Close())
+	in, err := inspect.Serve(background, inspect.Options{Dir: dir})
+	must(t, err)
+	if got := files(t, dir); strings.Contains(got, ".token") {
+		t.Errorf("files %q", got)
+	}
+	_, err = inspect.Serve(background, inspect.Options{Dir: dir})
+	wantError(t, err, "already", "close that one first")
+	must(t, in.Close())
+	if got := files(t, dir); got != "" {
+		t.Errorf("files %q after Close", got)
+	}
+}
+
 // deadPID returns a PID that a process had that has ended.
 func deadPID(t testing.TB) int {
 	t.Helper()
