@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -438,10 +439,22 @@ func writeDiff(out io.Writer, d *inspect.Difference) error {
 		}
 		_ = columns.Write(&b, rows)
 	}
-	list := func(title string, items []inspect.Item) {
-		rows := make([][]string, 0, len(items))
+	list := func(title string, items []inspect.Item) { // equal ones once, with the id of the first and their number
+		var rows [][]string
+		at, count := make(map[[3]string]int), make([]int, 0, len(items))
 		for _, t := range items {
-			rows = append(rows, []string{strconv.FormatUint(t.ID, 10), t.Path, t.State, t.WaitText})
+			key := [3]string{t.Path, t.State, placeInLine.ReplaceAllString(t.WaitText, "")}
+			i, known := at[key]
+			if !known {
+				i, at[key] = len(rows), len(rows)
+				rows, count = append(rows, []string{strconv.FormatUint(t.ID, 10), t.Path, t.State, t.WaitText}), append(count, 0)
+			}
+			count[i]++
+		}
+		for i, n := range count {
+			if n > 1 {
+				rows[i][1] += fmt.Sprintf(" ×%d", n)
+			}
 		}
 		section(title, rows)
 	}
@@ -455,10 +468,7 @@ func writeDiff(out io.Writer, d *inspect.Difference) error {
 		groups = append(groups, []string{fmt.Sprintf("%+d", g.After-g.Before), g.Path, fmt.Sprintf("%d before, %d after", g.Before, g.After)})
 	}
 	for _, c := range d.Changed {
-		changed = append(changed, []string{
-			strconv.FormatUint(c.After.ID, 10), c.After.Path,
-			c.Before.State + " " + c.Before.WaitText, "-> " + c.After.State + " " + c.After.WaitText,
-		})
+		changed = append(changed, []string{strconv.FormatUint(c.After.ID, 10), c.After.Path, doing(c.Before), "-> " + doing(c.After)})
 	}
 	section("", groups)
 	list("new", d.Started)
@@ -470,6 +480,18 @@ func writeDiff(out io.Writer, d *inspect.Difference) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// placeInLine is the end of a wait's text that differs between tasks in one line.
+var placeInLine = regexp.MustCompile(`, \d+(st|nd|rd|th) of \d+$`)
+
+// doing says what a task was seen to do.
+func doing(t inspect.Item) string {
+	text := strings.TrimSpace(t.State + " " + t.WaitText)
+	if t.Cancel != nil {
+		text += ", asked to end"
+	}
+	return text
 }
 
 // misuse is an error in how a command was called that shows only when it runs.

@@ -554,6 +554,26 @@ func TestTopFitsTheScreen(t *testing.T) {
 	}
 }
 
+// Of equal tasks there is one line, so that a leak does not hide what else is new; and what has changed can be seen.
+func TestDiffText(t *testing.T) {
+	item := func(id uint64, path, wait string) inspect.Item {
+		return inspect.Item{Task: inspect.Task{ID: id, State: inspect.StateBlocked}, Path: path, WaitText: wait}
+	}
+	ended := item(4, "shop/deaf", "")
+	ended.Cancel = new(inspect.Cancel)
+	var b strings.Builder
+	err := writeDiff(&b, &inspect.Difference{Same: true, Started: []inspect.Item{
+		item(5, "shop/order", "queue.Put orders"), item(6, "shop/clerk", "queue.Get orders"), item(7, "shop/order", "queue.Put orders, 1st of 2"),
+		item(8, "shop/order", "braid.Sleep"), item(9, "shop/order", "queue.Put orders, 12th of 20"),
+	}, Changed: []inspect.TaskChange{{Before: item(4, "shop/deaf", ""), After: ended}}})
+	const want = "0 tasks before, 0 after\n\nnew:\n" +
+		"5  shop/order ×3  blocked  queue.Put orders\n6  shop/clerk     blocked  queue.Get orders\n8  shop/order     blocked  braid.Sleep\n" +
+		"\nchanged:\n4  shop/deaf  blocked  -> blocked, asked to end\n"
+	if err != nil || b.String() != want {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
 func TestPrinter(t *testing.T) {
 	var b bytes.Buffer
 	p := &printer{w: &b}
