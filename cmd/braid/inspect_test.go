@@ -504,6 +504,22 @@ func TestTopKeys(t *testing.T) {
 	}
 }
 
+// Where there are more tasks than are asked for it says so, wherever the list is scrolled to.
+func TestTopMore(t *testing.T) {
+	wedged(t, inspect.Options{})
+	m := &top{ctx: t.Context(), client: inspect.Take().Client()}
+	m.Update(tea.WindowSizeMsg{Width: 100, Height: 8})
+	m.Update(m.look()())
+	if text := m.View().Content; strings.Contains(text, " OF ") {
+		t.Error(text)
+	}
+	m.data.page.Total = 5000
+	m.Update(tea.KeyPressMsg{Code: 'G', Text: "G"})
+	if text := m.View().Content; !strings.Contains(text, "4 OF 5000") {
+		t.Error(text)
+	}
+}
+
 // On a narrow screen tasks can be told from each other, the keys are there, and the chosen row is seen without colours.
 func TestTopNarrow(t *testing.T) {
 	wedged(t, inspect.Options{})

@@ -534,7 +534,11 @@ func (m *top) columns() (number, span int, gap string) {
 func (m *top) writeTasks(b *strings.Builder) {
 	number, span, gap := m.columns()
 	room := m.width - number - len(inspect.StateFinishing) - span - 3*len(gap)
-	fmt.Fprintln(b, faint.Render(fmt.Sprintf("%*s%s%-9s%s%*s%s%s", number, "ID", gap, "STATE", gap, span, "FOR", gap, "TASK, AND WHAT IT WAITS ON")))
+	title := "TASK, AND WHAT IT WAITS ON"
+	if p := m.data.page; p != nil && p.Total > len(p.Items) {
+		title = fmt.Sprintf("TASK: %d OF %d; f FOLDS, / FILTERS", len(p.Items), p.Total)
+	}
+	fmt.Fprintln(b, faint.Render(fmt.Sprintf("%*s%s%-9s%s%*s%s%s", number, "ID", gap, "STATE", gap, span, "FOR", gap, title)))
 	shown := 0
 	for i := m.first; i < m.count() && shown < m.rows(); i, shown = i+1, shown+1 {
 		t := m.data.page.Items[i]
@@ -551,7 +555,7 @@ func (m *top) writeTasks(b *strings.Builder) {
 		}
 		m.writeRow(b, i, fmt.Sprintf("%*d%s%s%s%*s%s%s", number, t.ID, gap, states[t.State].Render(fmt.Sprintf("%-9s", printable(t.State))), gap, span, sinceOf(&t, m.data.info.Taken), gap, text))
 	}
-	m.fill(b, shown, m.data.page)
+	m.fill(b, shown)
 }
 
 func (m *top) writeGroups(b *strings.Builder) {
@@ -562,7 +566,7 @@ func (m *top) writeGroups(b *strings.Builder) {
 		g := m.data.groups.Items[i]
 		m.writeRow(b, i, fmt.Sprintf("%*d%s%*s%s%s  %s", number, g.Count, gap, span, round(time.Duration(g.OldestUS)*time.Microsecond), gap, printable(g.Key[flagName]), faint.Render(printable(g.Key["wait"]))))
 	}
-	m.fill(b, shown, nil)
+	m.fill(b, shown)
 }
 
 func (m *top) writeRow(b *strings.Builder, i int, text string) {
@@ -577,11 +581,7 @@ func (m *top) writeRow(b *strings.Builder, i int, text string) {
 }
 
 // fill writes empty lines where there are no rows, so that the line of keys stays where it is.
-func (m *top) fill(b *strings.Builder, shown int, page *inspect.Page) {
-	if page != nil && page.Total > len(page.Items) && shown < m.rows() {
-		fmt.Fprintln(b, faint.Render(fmt.Sprintf("and %d more: filter with /, or fold with f", page.Total-len(page.Items))))
-		shown++
-	}
+func (m *top) fill(b *strings.Builder, shown int) {
 	for ; shown < m.rows(); shown++ {
 		fmt.Fprintln(b)
 	}
