@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +32,8 @@ type Client struct {
 	token string
 	gone  func() bool // says whether the process has ended, if that can be known
 	close func() error
+
+	instance atomic.Pointer[string] // who has answered first
 }
 
 // maxAnswer bounds what is read of an answer that is held in memory: who answers may be anybody.
@@ -98,6 +101,11 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values, acce
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.broken(ctx, err)
+	}
+	if who := resp.Header.Get(instanceHeader); who != "" && !c.instance.CompareAndSwap(nil, &who) && *c.instance.Load() != who {
+		_ = resp.Body.Close()
+		c.http.CloseIdleConnections()
+		return nil, fmt.Errorf("inspect: another program answers than %s, which has been asked before: it was started again, or both were given the same socket; ask each of them on its own", c.name)
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()

@@ -402,6 +402,7 @@ func running(ctx context.Context, b base) Running {
 
 // Await listens on a socket at path until a program that was started with BRAID_INSPECT=connect:path dials it, and returns a client for that program.
 // Close closes the socket. The directory of path should be this user's alone.
+// If a second program dials it, as one may that the first has started, calls that reach that one fail, and say so.
 //
 // # Cancellation
 //

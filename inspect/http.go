@@ -34,6 +34,9 @@ const (
 	paramSince = "since"
 )
 
+// instanceHeader says in each answer who gives it. Ids of one instance mean nothing in another one.
+const instanceHeader = "Braid-Instance"
+
 // api answers for a process or for a file.
 type api struct {
 	log     *slog.Logger // nil means slog.Default()
@@ -160,6 +163,10 @@ func (a *api) handler() http.Handler {
 		a.fail(w, r, problemf(http.StatusForbidden, "a page of another site must not do this"))
 	}))
 	own := foreign.Handler(mux)
+	instance := process().Instance
+	if a.file != nil {
+		instance = a.file.Process.Instance
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -167,6 +174,7 @@ func (a *api) handler() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		h.Set(instanceHeader, instance)
 		bound(w, r)
 		if r.ContentLength != 0 && r.Method != http.MethodPost { // nobody would read it, and it could be slow to come
 			h.Set("Connection", "close")

@@ -419,6 +419,47 @@ func TestAwait(t *testing.T) {
 	must(t, in.Close())
 }
 
+// A second program that dials the same tool, as one that was started by the first may, is not taken for it.
+func TestAwait_twoPrograms(t *testing.T) {
+	dir := shortDir(t)
+	path := filepath.Join(dir, "tool.sock")
+	start(t, inspect.Options{NoSocket: true}, inspect.Fake{Env: map[string]string{"BRAID_INSPECT": "connect:" + path}})
+	c, err := inspect.Await(background, path)
+	must(t, err)
+	defer c.Close()
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), childVariable+"="+dir, "BRAID_INSPECT=connect:"+path)
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	defer cmd.Wait()
+	defer stdin.Close()
+	var streams []*stream
+	defer func() {
+		for _, s := range streams {
+			s.stop()
+		}
+	}()
+	for begun := time.Now(); ; {
+		s := follow(t, c, 0) // keeps its connection, so that others are needed
+		if len(streams) > 5 {
+			streams[0].stop()
+			streams = streams[1:]
+		}
+		streams = append(streams, s)
+		e, err, _ := s.next()
+		if err != nil && strings.Contains(err.Error(), "another program answers than process 4711 (shop)") {
+			break
+		}
+		if err == nil && decode[inspect.Info](t, string(e.Data)).Process.Name != "shop" {
+			t.Fatalf("the other program: %s", e.Data)
+		}
+		if time.Since(begun) > 20*time.Second {
+			t.Fatalf("nothing is said of the other program; the last error is %v", err)
+		}
+	}
+}
+
 func TestAwait_cancel(t *testing.T) {
 	braidtest.CheckLeaks(t)
 	path := filepath.Join(shortDir(t), "tool.sock")
