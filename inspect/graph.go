@@ -57,7 +57,8 @@ const defaultGraph = 2000
 var edgeKinds = []string{EdgeWait, EdgeHold, EdgeAwait, EdgeSpawn, EdgeCancel}
 
 // Graph returns the graph of s: the edges that are wanted, and the nodes at their ends. A task without an edge is not in it.
-// It is an error if there is no such root or no such kind of edge. If there are too many nodes, those in deadlocks come first.
+// It is an error if there is no such root or no such kind of edge. If there are too many nodes, those in deadlocks come first,
+// then those that hold something and wait, and some of those that wait for each thing.
 func (s *Snapshot) Graph(o GraphOptions) (*Graph, error) {
 	for _, k := range o.Of {
 		if !slices.Contains(edgeKinds, k) {
@@ -75,23 +76,60 @@ func (s *Snapshot) Graph(o GraphOptions) (*Graph, error) {
 	if len(o.Of) == 0 {
 		o.Of = []string{EdgeWait, EdgeHold, EdgeAwait}
 	}
-	d := &drawing{s: s, o: o, g: &Graph{At: s.moment(), Nodes: []Node{}, Edges: []Edge{}}, nodes: make(map[nodeID]bool), stuck: make(map[uint64]bool), slotsDrawn: make(map[uint64]bool)}
+	d := &drawing{
+		s: s, o: o, g: &Graph{At: s.moment(), Nodes: []Node{}, Edges: []Edge{}},
+		nodes: make(map[nodeID]bool), edges: make(map[Edge]bool), stuck: make(map[uint64]bool), slotsDrawn: make(map[uint64]bool),
+	}
 	for _, dead := range s.Deadlocks() {
 		for _, id := range dead.Tasks {
 			d.stuck[id] = true
 		}
 	}
 	inside := s.inside(o.Root)
-	for _, stuckOnes := range []bool{true, false} {
-		for i := range s.Tasks {
-			t := &s.Tasks[i]
-			if d.stuck[t.ID] == stuckOnes && (o.Root == 0 || inside[i]) {
-				d.task(t)
+	var chosen []*Task
+	for i := range s.Tasks {
+		if o.Root == 0 || inside[i] {
+			chosen = append(chosen, &s.Tasks[i])
+		}
+	}
+	d.most(chosen)
+	return d.g, nil
+}
+
+// fewOfEach is how many that wait for the same are drawn before anything else is.
+const fewOfEach = 8
+
+// most draws tasks in the order of what they tell: deadlocks, who holds something and waits, some of those that wait for each thing,
+// and then the others. A thousand that wait for one queue are no reason to leave out what else there is.
+func (d *drawing) most(tasks []*Task) {
+	d.members = fewOfEach
+	var holding, first []*Task
+	count := make(map[nodeID]int)
+	for _, t := range tasks {
+		switch {
+		case d.stuck[t.ID]:
+			d.task(t)
+		case t.Wait != nil && len(t.Holds) > 0:
+			holding = append(holding, t)
+		case t.Wait != nil:
+			at := nodeID{ofResource, t.Wait.Resource}
+			if t.Wait.Resource == 0 {
+				at = nodeID{ofTask, max(t.Wait.Task, t.Wait.Scope)} // one of them is 0, and their ids are counted together
+			}
+			if count[at]++; count[at] <= fewOfEach {
+				first = append(first, t)
 			}
 		}
 	}
+	for _, t := range slices.Concat(holding, first) {
+		d.task(t)
+	}
 	d.resources()
-	return d.g, nil
+	d.members = len(d.s.Tasks)
+	for _, t := range tasks {
+		d.task(t)
+	}
+	d.resources()
 }
 
 type nodeID struct {
@@ -105,8 +143,10 @@ type drawing struct {
 	o     GraphOptions
 	g     *Graph
 	nodes map[nodeID]bool
+	edges map[Edge]bool
 	stuck map[uint64]bool
 
+	members    int             // drawn of a task that waits for its own, at most
 	slotsDrawn map[uint64]bool // by scope
 }
 
@@ -122,7 +162,7 @@ func (d *drawing) task(t *Task) {
 		case w.Task != 0 && d.wants(EdgeAwait) && d.s.Task(w.Task) != nil:
 			d.edge(EdgeAwait, me, nodeID{ofTask, w.Task}, "")
 		case w.Scope != 0 && w.Op == opJoin && d.wants(EdgeAwait):
-			d.members(me, w.Scope)
+			d.own(me, w.Scope)
 		case w.Scope != 0 && w.Op != opJoin:
 			d.slots(me, w.Scope, w.Op)
 		}
@@ -142,12 +182,16 @@ func (d *drawing) task(t *Task) {
 	}
 }
 
-// members adds the edges of a task that waits for its own tasks to end, those in deadlocks first.
-func (d *drawing) members(me nodeID, scope uint64) {
+// own adds the edges of a task that waits for its own tasks to end, those in deadlocks first.
+func (d *drawing) own(me nodeID, scope uint64) {
 	_, members := d.s.Children(scope)
+	n := 0
 	for _, stuckOnes := range []bool{true, false} {
 		for _, m := range members {
-			if d.stuck[m.ID] == stuckOnes && !d.edge(EdgeAwait, me, nodeID{ofTask, m.ID}, "its own") {
+			if d.stuck[m.ID] != stuckOnes {
+				continue
+			}
+			if n++; n > d.members && !stuckOnes || !d.edge(EdgeAwait, me, nodeID{ofTask, m.ID}, "its own") {
 				return // there is no room for more
 			}
 		}
@@ -221,10 +265,14 @@ func (d *drawing) heldInside(r *Resource) bool {
 	return hasPermits(r) && slices.ContainsFunc(r.Holders, func(h Hold) bool { return d.nodes[nodeID{ofTask, h.Task}] })
 }
 
-// edge adds an edge and its ends, unless that would be too much.
+// edge adds an edge and its ends, unless that would be too much. One that is there already is not added again.
 func (d *drawing) edge(kind string, from, to nodeID, label string) bool {
 	if from == to && kind == EdgeSpawn {
 		return false
+	}
+	e := Edge{Kind: kind, From: from.id, FromKind: from.kind, To: to.id, ToKind: to.kind, Label: label}
+	if d.edges[e] {
+		return true
 	}
 	extra := 0
 	for _, n := range []nodeID{from, to} {
@@ -238,7 +286,8 @@ func (d *drawing) edge(kind string, from, to nodeID, label string) bool {
 	}
 	d.node(from)
 	d.node(to)
-	d.g.Edges = append(d.g.Edges, Edge{Kind: kind, From: from.id, FromKind: from.kind, To: to.id, ToKind: to.kind, Label: label})
+	d.edges[e] = true
+	d.g.Edges = append(d.g.Edges, e)
 	return true
 }
 

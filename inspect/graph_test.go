@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,38 @@ func TestGraph_cut(t *testing.T) {
 	}
 	if stuck != 3 {
 		t.Errorf("%d of the deadlock are shown", stuck)
+	}
+}
+
+// Thousands that wait for one thing do not crowd out another chain, wherever in the snapshot it stands.
+func TestGraph_manyOfOneKind(t *testing.T) {
+	t.Parallel()
+	for _, behind := range []bool{true, false} {
+		var crowd []inspect.Task
+		for range 5000 {
+			crowd = append(crowd, inspect.Task{Name: "order", Wait: waits("queue.Put", 1)})
+		}
+		chain := []inspect.Task{{Name: "auditor", Wait: &inspect.Wait{Op: "braid.Sleep", Timed: true}}, {Name: "archivist", Wait: waits("mutex.Lock", 2)}, {Name: "clerk"}}
+		at := 0
+		tasks := append(slices.Clone(chain), crowd...)
+		if behind {
+			at, tasks = len(crowd), append(slices.Clone(crowd), chain...)
+		}
+		tasks[at+2].Wait = awaits(at + 1)
+		s := with(program(tasks...), inspect.Resource{Kind: "queue", Name: "orders", Capacity: 1, InUse: 1, Waiting: len(crowd)}, mutex("ledger", held(at, 1)))
+		g, err := s.Graph(inspect.GraphOptions{Max: 100})
+		if err != nil || !g.Truncated || len(g.Nodes) != 100 {
+			t.Fatalf("%d nodes, truncated %v, %v", len(g.Nodes), g.Truncated, err)
+		}
+		got := g.Mermaid()
+		wantText(t, got, "shop/clerk", "shop/archivist", "mutex ledger", "shop/auditor", "queue orders")
+		seen := make(map[inspect.Edge]bool)
+		for _, e := range g.Edges {
+			if seen[e] {
+				t.Errorf("an edge is there twice: %+v", e)
+			}
+			seen[e] = true
+		}
 	}
 }
 
