@@ -26,6 +26,9 @@ const (
 	writeTime = 30 * time.Second // for an answer
 	chunkTime = 10 * time.Second // for each part of a stream
 	readTime  = 5 * time.Second  // for the body of a request
+
+	answerShare = 4                      // answers take one in so many seconds of a processor, and
+	answerCost  = 100 * time.Microsecond // is what each of them takes beside working it out
 )
 
 // Names of parameters.
@@ -47,6 +50,8 @@ type api struct {
 	// For a process.
 	looker *looker // nil for a file
 	write  bool
+	turns  chan struct{} // holds a token while an answer is worked out
+	purse  purse         // for that
 	stacks stackCache
 	leaks  stackCache
 
@@ -261,6 +266,13 @@ func (a *api) reply(w http.ResponseWriter, q *question, rt route) {
 				return nil, err
 			}
 		}
+		if a.looker != nil && rt.method == "" { // a file takes nothing from anybody, and a cancel has to come through
+			done, err := a.turn(q.Context(), rt.bare)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+		}
 		ans, err := rt.answer(a, q)
 		if err != nil {
 			return nil, err
@@ -288,6 +300,33 @@ func (a *api) reply(w http.ResponseWriter, q *question, rt route) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	_, _ = w.Write(body.Bytes()) // in case of an error the client has gone
+}
+
+// turn waits until an answer may be worked out, and returns what says that it is. They are worked out one after another,
+// since several at a time would take more of the program's processors, but for quick ones, which have nothing to do with a snapshot.
+func (a *api) turn(ctx context.Context, quick bool) (done func(), err error) {
+	if !quick {
+		select {
+		case a.turns <- struct{}{}:
+			defer func() {
+				if err != nil {
+					<-a.turns
+				}
+			}()
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	if err := a.purse.wait(ctx); err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	return func() {
+		a.purse.spend(time.Since(begun) + answerCost)
+		if !quick {
+			<-a.turns
+		}
+	}, nil
 }
 
 // printable replaces what a terminal would obey: the names and texts are those of the program, which may have them from anywhere.

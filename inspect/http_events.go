@@ -30,7 +30,7 @@ var (
 )
 
 func noFile(what string) *Problem {
-	return problemf(http.StatusNotImplemented, "%s a file cannot tell; ask a process", what)
+	return problemf(http.StatusNotImplemented, "a file cannot tell %s; ask a process", what)
 }
 
 func (a *api) series(q *question) (answer, error) {
@@ -245,17 +245,32 @@ func (a *api) ndjson(w http.ResponseWriter, q *question) error {
 	if q.Method == http.MethodHead {
 		return nil
 	}
-	_ = WriteSnapshot(&chunkWriter{w: w, c: http.NewResponseController(w)}, s) // what is missing shows in the missing end record
+	out := &chunkWriter{ctx: q.Context(), w: w, c: http.NewResponseController(w), begun: time.Now()}
+	if a.looker != nil {
+		out.purse = &a.purse
+	}
+	_ = WriteSnapshot(out, s) // what is missing shows in the missing end record
 	return nil
 }
 
-// chunkWriter gives each part of a long answer its own time.
+// chunkWriter gives each part of a long answer its own time, and pays for what it took to work it out.
 type chunkWriter struct {
-	w io.Writer
-	c *http.ResponseController
+	ctx   context.Context
+	w     io.Writer
+	c     *http.ResponseController
+	purse *purse    // nil for a file
+	begun time.Time // with this part
 }
 
 func (o *chunkWriter) Write(b []byte) (int, error) {
+	if o.purse != nil {
+		o.purse.spend(time.Since(o.begun))
+		if err := o.purse.wait(o.ctx); err != nil {
+			return 0, err
+		}
+	}
 	_ = o.c.SetWriteDeadline(time.Now().Add(chunkTime))
-	return o.w.Write(b)
+	n, err := o.w.Write(b)
+	o.begun = time.Now()
+	return n, err
 }

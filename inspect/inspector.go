@@ -113,7 +113,10 @@ func serve(ctx context.Context, o Options, h hooks) (_ *Inspector, err error) {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	in := &Inspector{api: &api{log: o.Logger, gate: newGate(), looker: l, write: o.Write, closing: life.Done()}}
+	in := &Inspector{api: &api{
+		log: o.Logger, gate: newGate(), closing: life.Done(),
+		looker: l, write: o.Write, turns: make(chan struct{}, 1), purse: purse{share: answerShare},
+	}}
 	shut := func() {
 		stop()
 		for _, s := range in.servers {

@@ -86,7 +86,7 @@ func newLooker(h hooks, o Options) (*looker, error) {
 	l := &looker{
 		hooks: h, interval: o.Interval, redact: o.Redact, name: o.Name, monitor: m,
 		counting: h.attend == nil, anew: true,
-		feed: newFeed(time.Now()), taking: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		purse: purse{share: clientShare}, feed: newFeed(time.Now()), taking: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}
 	if l.interval <= 0 {
 		l.interval = defaultInterval
@@ -229,14 +229,8 @@ func (l *looker) snapshot(ctx context.Context, anew bool) (*Snapshot, error) {
 	if s := good(); s != nil {
 		return s, nil
 	}
-	if wait := l.purse.wait(time.Now()); wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-timer.C:
-		}
+	if err := l.purse.wait(ctx); err != nil {
+		return nil, err
 	}
 	s, cost, err := l.takeOne()
 	if err != nil {
@@ -246,28 +240,6 @@ func (l *looker) snapshot(ctx context.Context, anew bool) (*Snapshot, error) {
 	l.publish(s, cost)
 	return s, nil
 }
-
-// purse is the time that snapshots for clients may take: a share of all time, and some of it saved, so that the first questions are answered at once.
-// The token of l.taking guards it.
-type purse struct {
-	spent time.Duration // more than has come in since; negative if it is less
-	at    time.Time
-}
-
-const saved = time.Second
-
-// wait returns how long to wait until there is something in the purse.
-func (p *purse) wait(now time.Time) time.Duration {
-	if p.at.IsZero() {
-		p.spent = -saved
-	} else {
-		p.spent = max(-saved, p.spent-now.Sub(p.at)/clientShare)
-	}
-	p.at = now
-	return max(0, p.spent*clientShare)
-}
-
-func (p *purse) spend(d time.Duration) { p.spent += d }
 
 // takeOne takes a snapshot. The token of l.taking is with its caller.
 // A panic is an error: whatever is wrong with the inspector, the program that it looks at goes on.
