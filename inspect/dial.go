@@ -51,7 +51,11 @@ func dialWith(ctx context.Context, target string, getenv func(string) string) (*
 	info, err := os.Stat(path)
 	switch {
 	case err != nil && errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("inspect: there is no process, socket or file %q", target)
+		hint := ""
+		if _, _, err := net.SplitHostPort(target); err == nil {
+			hint = "; if it is an address, it begins with http://"
+		}
+		return nil, fmt.Errorf("inspect: there is no process, socket or file %q%s", target, hint)
 	case err != nil:
 		return nil, fmt.Errorf("inspect: %w", err)
 	case isSocket || info.Mode()&fs.ModeSocket != 0:

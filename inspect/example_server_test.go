@@ -379,7 +379,7 @@ func ExampleProblem() {
 	if p, ok := errors.AsType[*inspect.Problem](err); ok {
 		fmt.Println(p.Status, p.Detail)
 	}
-	// Output: 501 what has happened over time a file cannot tell; ask a process
+	// Output: 501 a file cannot tell what has happened over time; ask a process
 }
 
 // A file that was cut off still tells what it has.

@@ -267,7 +267,7 @@ func (l *look) suspect(k suspicion, since *time.Time) {
 	}
 	i := slices.IndexFunc(allRules, func(r RuleInfo) bool { return r.Code == k.Code })
 	rule := allRules[i]
-	k.Title, k.Hint = rule.Title, cmp.Or(k.Hint, rule.Hint)
+	k.Title, k.Hint = cmp.Or(k.Title, rule.Title), cmp.Or(k.Hint, rule.Hint)
 	k.Severity, k.Confidence = cmp.Or(k.Severity, rule.Severity), cmp.Or(k.Confidence, rule.Confidence)
 	if k.Evidence == nil {
 		k.Evidence = make(map[string]any)

@@ -62,7 +62,7 @@ var edgeKinds = []string{EdgeWait, EdgeHold, EdgeAwait, EdgeSpawn, EdgeCancel}
 func (s *Snapshot) Graph(o GraphOptions) (*Graph, error) {
 	for _, k := range o.Of {
 		if !slices.Contains(edgeKinds, k) {
-			return nil, fmt.Errorf("inspect: of=%q: there is no such kind of edge; there are %s", k, strings.Join(edgeKinds, ", "))
+			return nil, fmt.Errorf("inspect: of=%q: there is no such kind of edge; there are %s, and all", k, strings.Join(edgeKinds, ", "))
 		}
 	}
 	switch {

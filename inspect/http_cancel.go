@@ -21,6 +21,14 @@ func (e *clientError) Unwrap() error { return ErrClient }
 
 const maxCause = 1000 // bytes
 
+// clientName says who asks. Of a unix socket there is no address: whoever may connect to it is the same user, or root.
+func clientName(addr string) string {
+	if addr == "" || addr == "@" {
+		return "the unix socket"
+	}
+	return addr
+}
+
 // cancelReply is the answer to a cancel.
 type cancelReply struct {
 	ID        uint64 `json:"id"`
@@ -56,7 +64,7 @@ func (a *api) cancel(q *question) (answer, error) {
 		return answer{}, noTask(n)
 	}
 	a.tell(slog.LevelWarn, "inspect: a client has cancelled a task",
-		slog.Uint64("id", n), slog.String("path", path), slog.String("cause", text), slog.String("client", q.RemoteAddr))
+		slog.Uint64("id", n), slog.String("path", path), slog.String("cause", text), slog.String("client", clientName(q.RemoteAddr)))
 	return answer{v: cancelReply{n, path, true}, text: printf("cancelled: %d %s\n", n, path)}, nil
 }
 

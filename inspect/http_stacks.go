@@ -137,7 +137,7 @@ func parseFrame(line string) Frame {
 
 func (a *api) goroutines(q *question) (answer, error) {
 	if a.looker == nil {
-		return answer{}, noFile("the stacks")
+		return answer{}, noFile("where goroutines are")
 	}
 	task, err := idOf(paramTask, q.q.Get(paramTask))
 	if err != nil {

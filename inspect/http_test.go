@@ -334,7 +334,7 @@ func TestCancel(t *testing.T) {
 		calls[1].cause.Error() != "cancelled through the inspector: too old" {
 		t.Errorf("calls: %+v", calls)
 	}
-	wantText(t, log.String(), "a client has cancelled a task", "id=4", "path=shop/audit", `cause="too old"`)
+	wantText(t, log.String(), "a client has cancelled a task", "id=4", "path=shop/audit", `cause="too old"`, `client="the unix socket"`)
 	for _, c := range []struct {
 		id, kind, body string
 		status         int

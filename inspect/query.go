@@ -3,6 +3,7 @@ package inspect
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -108,7 +109,11 @@ func ParseQuery(v url.Values) (Query, error) {
 		case len(values) != 1:
 			return Query{}, fmt.Errorf("inspect: the parameter %s was given %d times; give it once, with commas where it is a list", name, len(values))
 		}
-		if err := read(&q, values[0]); err != nil {
+		err := read(&q, values[0])
+		if number, ok := errors.AsType[*strconv.NumError](err); ok {
+			err = number.Err // the rest is said here
+		}
+		if err != nil {
 			return Query{}, fmt.Errorf("inspect: %s=%q makes no sense: %w", name, values[0], err)
 		}
 	}

@@ -89,7 +89,7 @@ func TestParseQuery_errors(t *testing.T) {
 		"limit=-1":            "between 1 and 1000",
 		"blocked_for=5":       `blocked_for="5"`,
 		"blocked_for=-5s":     "must not be negative",
-		"scope=-1":            `scope="-1"`,
+		"scope=-1":            `scope="-1" makes no sense: invalid syntax`,
 		"sort=size":           "there is id, name",
 		"sort=count":          "there is id, name",
 		"group=size":          "grouped by site",

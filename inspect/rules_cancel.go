@@ -168,6 +168,9 @@ func (l *look) shutdown() {
 		since := late[root]
 		k := suspicion{}
 		k.Code = "S1"
+		if t := l.s.Task(root); t != nil && t.Parent != 0 {
+			k.Title = "a cancelled task does not end"
+		}
 		if sc := l.s.Scope(root); sc != nil {
 			k.Subjects = []Subject{l.s.scopeSubject(sc)}
 		} else {

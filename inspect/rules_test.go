@@ -352,6 +352,17 @@ func TestRules_off(t *testing.T) {
 	}
 }
 
+// S1 has another title where one task was cancelled, and no shutdown hangs.
+func TestRules_titleOfS1(t *testing.T) {
+	t.Parallel()
+	for title, s := range map[string]*inspect.Snapshot{"shutdown hangs": cancelled("call", nil), "a cancelled task does not end": alone("call")} {
+		found := watch(t, inspect.Rules{}, 3*time.Second, 3, always(s))
+		if i := slices.IndexFunc(found, func(f inspect.Finding) bool { return f.Code == "S1" }); i < 0 || found[i].Title != title {
+			t.Errorf("%s: %+v", title, found)
+		}
+	}
+}
+
 func TestRules_allow(t *testing.T) {
 	t.Parallel()
 	for allow, want := range map[string]int{"D1": 0, "D1 shop/*": 0, "D1 shop/f*t": 1, "D1 shop/reader": 0, "D1 other": 1, "D2": 1, "D1 shop/*r": 0} {

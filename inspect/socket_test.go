@@ -175,6 +175,7 @@ func TestDial_noSuchProcess(t *testing.T) {
 		{strconv.Itoa(dead), []string{"no process " + strconv.Itoa(dead)}},
 		{strconv.Itoa(os.Getpid()), []string{"has no inspector", dir, "inspect.Serve"}},
 		{dir + "/nothing", []string{"no process, socket or file"}},
+		{"127.0.0.1:8081", []string{"no process, socket or file", "begins with http://"}},
 		{dir, []string{"is a directory"}},
 		{foreign, []string{foreign, "line 1", "no snapshot"}},
 		{damaged, []string{damaged, "truncated"}},

@@ -63,6 +63,10 @@ func (c Config) check() error {
 		if err := checkAddr(c.Console); err != nil {
 			return fmt.Errorf("--console %q: %w", c.Console, err)
 		}
+		host, _, _ := net.SplitHostPort(c.Console)
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return fmt.Errorf("--console %q: it shows what the service does, so it must be an address that this machine alone can reach, such as 127.0.0.1:8081", c.Console)
+		}
 	}
 	return nil
 }

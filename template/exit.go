@@ -99,16 +99,31 @@ func causes(err error) (all []error) {
 	return []error{err}
 }
 
-// listStuck says who was still running.
+// listStuck says who was still running. Tasks of one path that wait in the same place are one line.
 func listStuck(e *braid.StuckError) string {
+	type kind struct{ path, waiting string }
+	count := make(map[kind]int)
+	var kinds []braid.StuckTask // the oldest of each
+	for _, t := range stuckThemselves(e.Tasks) {
+		k := kind{t.Path, t.Waiting}
+		if count[k]++; count[k] == 1 {
+			kinds = append(kinds, t)
+			continue
+		}
+		i := slices.IndexFunc(kinds, func(o braid.StuckTask) bool { return kind{o.Path, o.Waiting} == k })
+		kinds[i].Age = max(kinds[i].Age, t.Age)
+	}
 	var b strings.Builder
 	b.WriteString("gave up; this was still running:")
-	for _, t := range stuckThemselves(e.Tasks) {
-		on := "is busy, or blocked outside braid"
+	for _, t := range kinds {
+		on, many, upTo := "is busy, or blocked outside braid", "", ""
 		if t.Waiting != "" {
 			on = "waits in " + t.Waiting
 		}
-		fmt.Fprintf(&b, "\n  %s, %v old, %s", t.Path, t.Age.Round(time.Millisecond), on)
+		if n := count[kind{t.Path, t.Waiting}]; n > 1 {
+			many, upTo = fmt.Sprintf(" ×%d", n), "up to "
+		}
+		fmt.Fprintf(&b, "\n  %s%s, %s%v old, %s", t.Path, many, upTo, t.Age.Round(time.Millisecond), on)
 	}
 	return b.String()
 }
@@ -117,10 +132,17 @@ func listStuck(e *braid.StuckError) string {
 // those with others below them, and the one that accepts connections for as
 // long as there are requests.
 func stuckThemselves(all []braid.StuckTask) []braid.StuckTask {
+	above := make(map[string]bool) // the paths that lead to others
+	for _, t := range all {
+		for i, c := range t.Path {
+			if c == '/' {
+				above[t.Path[:i]] = true
+			}
+		}
+	}
 	var some []braid.StuckTask
 	for _, t := range all {
-		below := func(o braid.StuckTask) bool { return strings.HasPrefix(o.Path, t.Path+"/") }
-		if !slices.ContainsFunc(all, below) && !strings.HasSuffix(t.Path, "/"+accepting) {
+		if !above[t.Path] && !strings.HasSuffix(t.Path, "/"+accepting) {
 			some = append(some, t)
 		}
 	}

@@ -31,3 +31,6 @@ func Requests(s *Service) int { return s.requests() }
 
 // Explain is what Main prints of an error.
 var Explain = explain
+
+// See is what tells how to see what runs.
+var See = see

@@ -33,6 +33,9 @@ func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 
 // see tells how to see what runs.
 func see(console string) string {
+	if os.Getenv("BRAID_INSPECT") == "off" {
+		return "Nobody can see what runs, since BRAID_INSPECT is off.\n\n"
+	}
 	text := fmt.Sprintf("braid tree %d shows what runs, and braid findings %d what is wrong with it.\n", os.Getpid(), os.Getpid())
 	if console != "" {
 		text += "So does the console, in a browser:\n  " + console + "\n"

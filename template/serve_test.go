@@ -225,6 +225,33 @@ func TestBackgroundIsStuck(t *testing.T) {
 	}
 }
 
+// Where the inspector is switched off, nobody is told to use it.
+func TestSee_off(t *testing.T) {
+	if got := template.See(""); !strings.Contains(got, "braid tree") {
+		t.Errorf("without a console: %q", got)
+	}
+	t.Setenv("BRAID_INSPECT", "off")
+	if got := template.See(""); strings.Contains(got, "braid tree") || !strings.Contains(got, "BRAID_INSPECT") {
+		t.Errorf("switched off: %q", got)
+	}
+}
+
+// Tasks of one path that wait in one place are one line, with the age of the oldest. Those that only wait for others are left out.
+func TestExplain_manyAreStuck(t *testing.T) {
+	stuck := &braid.StuckError{Group: "main/service", Grace: time.Second}
+	stuck.Tasks = append(stuck.Tasks, braid.StuckTask{Path: "main/service/leak", Age: time.Minute, Waiting: "run.Join"})
+	for i := range 3 {
+		stuck.Tasks = append(stuck.Tasks, braid.StuckTask{Path: "main/service/leak/order", Age: time.Duration(i+1) * time.Second, Waiting: "queue.Put orders"})
+	}
+	stuck.Tasks = append(stuck.Tasks, braid.StuckTask{Path: "main/service/leak/order", Age: time.Second})
+	want := `gave up; this was still running:
+  main/service/leak/order ×3, up to 3s old, waits in queue.Put orders
+  main/service/leak/order, 1s old, is busy, or blocked outside braid`
+	if got := template.Explain(stuck); got != want {
+		t.Errorf("it is explained as\n%s\nwant\n%s", got, want)
+	}
+}
+
 // What failed is told beside who is stuck because of it.
 func TestBackgroundFailsAndRequestIsStuck(t *testing.T) {
 	fail := make(chan struct{})

@@ -27,6 +27,7 @@ func TestWrongUse(t *testing.T) {
 		want []string
 	}{
 		"grace is no duration":     {nil, []string{"--grace", "banana"}, []string{"banana", "grace"}},
+		"console for all":          {nil, []string{"--console", "0.0.0.0:8081"}, []string{"--console \"0.0.0.0:8081\"", "127.0.0.1:8081"}},
 		"grace is zero":            {nil, []string{"--grace", "0s"}, []string{"--grace 0s", "longer than 0"}},
 		"heartbeat is negative":    {nil, []string{"--heartbeat=-1s"}, []string{"--heartbeat -1s", "longer than 0"}},
 		"address without port":     {nil, []string{"--http", "localhost"}, []string{"localhost", "host:port"}},
