@@ -21,7 +21,8 @@ func init() { record.On = true } //nolint:gochecknoinits // before any task can 
 //
 // It stops nobody: it takes the lock of one scope, task or primitive at a time, for a few microseconds at most,
 // and no lock that a task holds while it waits. It calls no code of the user's but the Error methods of causes,
-// each on a goroutine of its own that it does not wait for longer than a moment.
+// each on a goroutine of its own that it does not wait for longer than a moment, and the methods Err and Value of contexts that are not braid's,
+// which braid itself relies on not to wait.
 // So it answers however wedged the program is. See [Snapshot] for how far its parts belong to one moment.
 //
 // Findings are not in it; [Monitor] makes them.
