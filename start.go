@@ -3,6 +3,8 @@ package braid
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/braid-go/braid/internal/record"
 )
 
 // Start starts fn as a task of g and returns the value with which fn says that it is ready, by calling ready:
@@ -45,6 +47,8 @@ func Start[T any](ctx context.Context, g *Group, fn func(ctx context.Context, re
 				err = ErrNotReady
 			}
 			promise.Reject(err)
+		} else if state.Load() == failed { // and Start returns the cause
+			h.unseen(record.Abandoned, err)
 		}
 		_, panicked := err.(*PanicError)
 		return state.Load() == failed && !panicked

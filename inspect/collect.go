@@ -87,7 +87,7 @@ type limit struct {
 func (c *collector) Task(t *record.Task) {
 	at := c.site(t.Entry)
 	out := Task{
-		ID: t.ID, Parent: t.Parent, Owner: t.Owner, Site: at.ID, Name: t.Name,
+		ID: t.ID, Parent: t.Parent, Owner: t.Owner, Site: at.ID, Name: beginning(t.Name),
 		Scheduler: schedulerName(t.Scheduler), Inline: t.Inline, Slot: t.Slot, Seq: uint64(t.Stamp),
 		Started: c.timeOf(t.Started), Deadline: pointer(t.Deadline), Cancel: c.cancel(t.ID, &t.Cancel),
 	}
@@ -129,19 +129,19 @@ func (c *collector) wait(t *record.Task) *Wait {
 	switch {
 	case o == nil:
 	case o.Task() != nil:
-		w.Task, w.Target = t.Target, o.Task().Path()
+		w.Task, w.Target = t.Target, beginning(o.Task().Path())
 	case o.ID != 0:
-		w.Resource, w.Target = o.ID, o.Name
+		w.Resource, w.Target = o.ID, beginning(o.Name)
 		c.objects[o.ID] = o
 	default:
-		w.Scope, w.Target = t.Target, o.Name
+		w.Scope, w.Target = t.Target, beginning(o.Name)
 	}
 	return w
 }
 
 func (c *collector) Scope(s *record.Scope) {
 	c.s.Scopes = append(c.s.Scopes, Scope{
-		ID: s.ID, Parent: s.Parent, Owner: s.Owner, Kind: s.Kind, Name: s.Name,
+		ID: s.ID, Parent: s.Parent, Owner: s.Owner, Kind: s.Kind, Name: beginning(s.Name),
 		Limit: s.Limit, Running: s.Running, Queued: s.Queued, Live: s.Live, Body: s.Body, Closed: s.Closed, Failures: s.Failures,
 		GraceUS: s.Grace.Microseconds(), Deadline: pointer(s.Deadline), Cancel: c.cancel(s.ID, &s.Cancel),
 	})
@@ -184,7 +184,7 @@ func (c *collector) cancel(id uint64, r *record.Cancel) *Cancel {
 	}
 	known, ok := c.began[r.Record]
 	if !ok {
-		known = cancelled{Cancel{Cause: textOf(r.Cause), Kind: r.Kind, By: r.By, Scope: id}, id}
+		known = cancelled{Cancel{Cause: textOf(r.Cause), Kind: r.Kind, By: beginning(r.By), Scope: id}, id}
 		if r.At > 0 {
 			known.At = pointer(record.Epoch.Add(r.At))
 		}
@@ -299,11 +299,11 @@ const maxSeen = 4096
 
 func resourceOf(o *sched.Object, r *record.Resource) Resource {
 	out := Resource{
-		ID: o.ID, Kind: o.Kind, Name: o.Name, Capacity: r.Capacity, InUse: r.InUse, Closed: r.Closed,
+		ID: o.ID, Kind: o.Kind, Name: beginning(o.Name), Capacity: r.Capacity, InUse: r.InUse, Closed: r.Closed,
 		Unknown: r.Unknown, UnknownOf: r.UnknownOf, Waiting: r.Waiting, Task: r.Task, Attrs: r.Attrs,
 	}
 	for _, h := range r.Holders {
-		out.Holders = append(out.Holders, Hold{Task: h.Task, Name: h.Name, Amount: h.Amount, Mode: h.Mode, Maybe: h.Maybe, Ended: h.Ended})
+		out.Holders = append(out.Holders, Hold{Task: h.Task, Name: beginning(h.Name), Amount: h.Amount, Mode: h.Mode, Maybe: h.Maybe, Ended: h.Ended})
 	}
 	for _, w := range r.Waiters {
 		out.Waiters = append(out.Waiters, Waiter{Task: w.Task, Op: w.Op, Amount: w.Amount})

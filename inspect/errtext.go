@@ -65,7 +65,7 @@ func textOf(err error) string {
 	}
 }
 
-// beginning returns text, or as much of it as is shown: it is told for each task that was cancelled because of it.
+// beginning returns text, which is a name or a cause of the program's, or as much of it as is shown: there may be many copies, and a record is one line.
 func beginning(text string) string {
 	if len(text) <= maxText {
 		return text

@@ -91,7 +91,7 @@ func (l *incidentList) lost(loss record.Loss) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	in, _ := l.find(key, time.Now().Round(0))
-	if in.Task = loss.Task; err != nil {
+	if in.Task = beginning(loss.Task); err != nil {
 		in.err = err
 	}
 }
@@ -108,7 +108,7 @@ func (l *incidentList) refused(entry uintptr, path func() string) {
 	name := path() // takes locks of package braid
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	in.Task = name
+	in.Task = beginning(name)
 }
 
 // list returns the incidents, the oldest first. site gives the id of the function at an entry.

@@ -349,3 +349,22 @@ func TestIncident_bubble(t *testing.T) {
 		}
 	})
 }
+
+// What fails in Start when its caller has given up on it is seen by nobody.
+func TestIncident_start(t *testing.T) {
+	ctx, cancel := context.WithCancel(background)
+	err := braid.Run(background, func(_ context.Context, g *braid.Group) error {
+		_, err := braid.Start(ctx, g, func(ctx context.Context, _ func(int)) error {
+			cancel()
+			<-ctx.Done()
+			return errDisk
+		}, braid.Name("server"))
+		return err
+	}, braid.Name("starting"))
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if in := untilIncident(t, inspect.IncidentAbandoned, "starting/server"); in.Error != "disk full" {
+		t.Errorf("%+v", in)
+	}
+}

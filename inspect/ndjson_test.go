@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/inspect"
 )
 
@@ -167,4 +169,43 @@ func FuzzReadSnapshot(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A name that is too long for a line of a file is cut when the snapshot is taken.
+func TestTake_longNames(t *testing.T) {
+	long := strings.Repeat("n", 2<<20)
+	var text bytes.Buffer
+	must(t, braid.Run(background, func(ctx context.Context, g *braid.Group) error {
+		var m braid.Mutex
+		m.SetName(long)
+		if err := m.Lock(ctx); err != nil {
+			return err
+		}
+		h := g.Go(func(ctx context.Context) error {
+			return braid.Run(ctx, func(ctx context.Context, g *braid.Group) error { return m.Lock(ctx) }, braid.Name(long))
+		}, braid.Name(long))
+		g.Go(h.Wait, braid.Name("waits"))
+		for waiting := 0; waiting < 2; {
+			s := inspect.Take()
+			waiting = 0
+			for i := range s.Tasks {
+				if w := s.Tasks[i].Wait; w != nil && (strings.Contains(w.Target, "nnn")) {
+					waiting++
+				}
+			}
+			text.Reset()
+			if err := inspect.WriteSnapshot(&text, s); err != nil {
+				return err
+			}
+		}
+		m.Unlock()
+		return nil
+	}))
+	s, err := inspect.ReadSnapshot(&text)
+	must(t, err)
+	for i := range s.Tasks {
+		if n := len(s.Tasks[i].Name); n > 5000 {
+			t.Errorf("a name of %d bytes", n)
+		}
+	}
 }
