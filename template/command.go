@@ -86,7 +86,7 @@ func action(ctx context.Context, cmd *cli.Command) error {
 	}
 	root := cmd.Root()
 	log := slog.New(tasklog.New(slog.NewTextHandler(root.ErrWriter, nil)))
-	err := Serve(ctx, cfg, log, func(url, console string) { greet(root.Writer, url, console, cfg) })
+	err := Serve(ctx, cfg, log, func(at Places) { greet(root.Writer, at, cfg) })
 	if err != nil {
 		return &failure{err}
 	}

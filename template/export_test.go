@@ -13,7 +13,7 @@ type Service = app
 
 // NewService returns the service that Serve runs, with one more background task.
 // It stops when stop is set.
-func NewService(stop *braid.Event, cfg Config, log *slog.Logger, ready func(url, console string), name string, run func(context.Context) error) *Service {
+func NewService(stop *braid.Event, cfg Config, log *slog.Logger, ready func(Places), name string, run func(context.Context) error) *Service {
 	var a *app
 	a = newApp(cfg, log, ready, service.Component{Name: name, Run: run}, service.Component{Name: "until", Run: func(ctx context.Context) error {
 		err := stop.Wait(ctx)

@@ -17,8 +17,8 @@ curl localhost:8080/delay/60000     # break it off with Ctrl-C: its task ends at
 curl -i localhost:8080/readyz`
 
 // greet tells the person who started the service where it is and what to try.
-func greet(w io.Writer, url, console string, cfg Config) {
-	commands := strings.ReplaceAll(try, "localhost:8080", strings.TrimPrefix(url, "http://"))
+func greet(w io.Writer, at Places, cfg Config) {
+	commands := strings.ReplaceAll(try, "localhost:8080", strings.TrimPrefix(at.URL, "http://"))
 	fmt.Fprintf(w, `Serving on %s, with the users in %s
 
 %sTry, in a second terminal:
@@ -26,19 +26,19 @@ func greet(w io.Writer, url, console string, cfg Config) {
 
 Ctrl-C stops, within %v. Ctrl-C twice stops at once.
 
-`, url, cfg.DB, see(console), indent(commands), cfg.Grace)
+`, at.URL, cfg.DB, see(at), indent(commands), cfg.Grace)
 }
 
 func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
 
 // see tells how to see what runs.
-func see(console string) string {
-	if os.Getenv("BRAID_INSPECT") == "off" {
-		return "Nobody can see what runs, since BRAID_INSPECT is off.\n\n"
+func see(at Places) string {
+	if at.Socket == "" {
+		return "There is no inspector: it is switched off, or the log says why.\n\n"
 	}
 	text := fmt.Sprintf("braid tree %d shows what runs, and braid findings %d what is wrong with it.\n", os.Getpid(), os.Getpid())
-	if console != "" {
-		text += "So does the console, in a browser:\n  " + console + "\n"
+	if at.Console != "" {
+		text += "So does the console, in a browser:\n  " + at.Console + "\n"
 	}
 	return text + "\n"
 }

@@ -24,11 +24,17 @@ func (a *app) inspector() service.Component {
 				return &startError{err, "choose another address with --console, or none with --console ''"}
 			}
 			if err != nil {
-				return err // it says what to do
+				a.log.WarnContext(ctx, "there will be no inspector", "err", err) // the service works without it
+				return nil
 			}
 			a.socket, a.console = in.Socket(), in.URL()
 			return nil
 		},
-		Stop: func(context.Context) error { return in.Close() },
+		Stop: func(context.Context) error {
+			if in == nil {
+				return nil
+			}
+			return in.Close()
+		},
 	}
 }

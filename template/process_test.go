@@ -53,7 +53,12 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 // startProcess starts the service and returns when it serves.
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: command(t, args...), more: make(chan struct{})}
+	return startCommand(t, command(t, args...))
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, more: make(chan struct{})}
 	out, in := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = in, in // one stream, in the order of writing
 	if err := p.cmd.Start(); err != nil {

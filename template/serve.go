@@ -20,8 +20,7 @@ import (
 const maxHeader = 64 << 10
 
 // Serve runs the service until a signal comes, or until a part of it fails, and
-// then ends it in order, as the package comment says. It calls ready with the
-// service's URL when all of it runs, and the console's, or "".
+// then ends it in order, as the package comment says. It calls ready when all of it runs.
 //
 // It returns nil if it was stopped and everything has ended. An error holds a
 // [*braid.StuckError] if something has not; Serve returns even so, for the
@@ -32,8 +31,15 @@ const maxHeader = 64 << 10
 // The end of ctx is the order to give up: Serve returns at once, with a
 // [*braid.StuckError] that lists what ran. If ctx is done already, it starts
 // nothing and returns the cause.
-func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(url, console string)) error {
+func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(Places)) error {
 	return newApp(cfg, log, ready).serve(ctx)
+}
+
+// Places are where a running service can be found.
+type Places struct {
+	URL     string // of the API
+	Socket  string // where the inspector answers; "" if there is none
+	Console string // the URL of its page, with the token; "" if there is none
 }
 
 // app is what the components of the service share.
@@ -42,7 +48,7 @@ type app struct {
 
 	cfg   Config
 	log   *slog.Logger
-	ready func(url, console string)
+	ready func(Places)
 
 	db      *sqlite.DB
 	addr    net.Addr
@@ -53,7 +59,7 @@ type app struct {
 
 // newApp returns the service: what comes later needs what comes before, so it
 // is started after it and stopped before. The extra components come last but one.
-func newApp(cfg Config, log *slog.Logger, ready func(url, console string), extra ...service.Component) *app {
+func newApp(cfg Config, log *slog.Logger, ready func(Places), extra ...service.Component) *app {
 	a := &app{cfg: cfg, log: log, ready: ready}
 	a.Service = service.New(service.Config{
 		Name: "service", Log: log, StopTimeout: cfg.Grace, StopWithin: cfg.Grace,
@@ -141,7 +147,7 @@ func (a *app) requests() int { return a.web.Load().Work.Statistics().Running }
 func (a *app) open(ctx context.Context) error {
 	url := service.URL(a.addr)
 	a.log.InfoContext(ctx, "serving", "url", url, "db", a.cfg.DB, "inspector", a.socket)
-	a.ready(url, a.console)
+	a.ready(Places{URL: url, Socket: a.socket, Console: a.console})
 	return nil
 }
 

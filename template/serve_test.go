@@ -41,7 +41,7 @@ func serve(ctx context.Context, t *testing.T, grace time.Duration, name string, 
 	log := slog.New(tasklog.New(slog.NewTextHandler(s.log, nil)))
 	cfg := template.Config{HTTP: "127.0.0.1:0", DB: s.db, Grace: grace, Heartbeat: time.Hour}
 	urls, result := make(chan string, 1), make(chan error, 1)
-	s.service = template.NewService(s.stop, cfg, log, func(url, _ string) { urls <- url }, name, run)
+	s.service = template.NewService(s.stop, cfg, log, func(at template.Places) { urls <- at.URL }, name, run)
 	go func() { result <- template.ServeService(ctx, s.service) }()
 	s.end = sync.OnceValue(func() error { return <-result })
 	select {
@@ -225,14 +225,13 @@ func TestBackgroundIsStuck(t *testing.T) {
 	}
 }
 
-// Where the inspector is switched off, nobody is told to use it.
-func TestSee_off(t *testing.T) {
-	if got := template.See(""); !strings.Contains(got, "braid tree") {
+// Where there is no inspector, nobody is told to use it.
+func TestSee_without(t *testing.T) {
+	if got := template.See(template.Places{Socket: "/run/x.sock"}); !strings.Contains(got, "braid tree") || strings.Contains(got, "console") {
 		t.Errorf("without a console: %q", got)
 	}
-	t.Setenv("BRAID_INSPECT", "off")
-	if got := template.See(""); strings.Contains(got, "braid tree") || !strings.Contains(got, "BRAID_INSPECT") {
-		t.Errorf("switched off: %q", got)
+	if got := template.See(template.Places{}); strings.Contains(got, "braid tree") {
+		t.Errorf("without an inspector: %q", got)
 	}
 }
 
@@ -286,7 +285,7 @@ func TestGoneBefore(t *testing.T) {
 	cancel(gone)
 	for range 50 {
 		cfg := template.Config{HTTP: "127.0.0.1:0", DB: filepath.Join(t.TempDir(), "test.db"), Grace: time.Hour, Heartbeat: time.Hour}
-		err := template.Serve(ctx, cfg, slog.New(slog.DiscardHandler), func(string, string) { t.Error("it serves") })
+		err := template.Serve(ctx, cfg, slog.New(slog.DiscardHandler), func(template.Places) { t.Error("it serves") })
 		if !errors.Is(err, gone) {
 			t.Fatalf("got %v", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -209,4 +210,26 @@ func TestGraceOverInABody(t *testing.T) {
 		t.Errorf("exit status %d, want 1", code)
 	}
 	p.await("main/service/http/POST /users", "old", "blocked outside braid")
+}
+
+// A service whose inspector cannot begin works without it, and says so.
+func TestWithoutInspector(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil { // the umask may have taken something
+		t.Fatal(err)
+	}
+	cmd := command(t, "--db", filepath.Join(t.TempDir(), "test.db"))
+	cmd.Env = append(cmd.Env, "BRAID_RUNTIME_DIR="+dir)
+	p := startCommand(t, cmd)
+	p.await("there will be no inspector", dir)
+	p.await("There is no inspector")
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
 }
