@@ -200,7 +200,12 @@ var commonCases = []ruleCase{
 	}, ""},
 	{"Q1", "not for long", false, 3 * time.Second, 5, always(jobs("queue.Put", user(1, "get"))), ""},
 
-	{"Q2", "nobody takes", true, 20 * time.Second, 3, always(jobs("queue.Put")), "nobody has taken from queue jobs for 40s, and shop/waiter waits to put; nobody who lives has ever taken from it"},
+	{"Q2", "nobody takes", true, 20 * time.Second, 3, always(jobs("queue.Put")), "nobody has taken from queue jobs for 40s, and shop/waiter waits to put; no task has taken from it so far"},
+	{"Q2", "who took has ended", true, 20 * time.Second, 3, always(func() *inspect.Snapshot {
+		s := jobs("queue.Put")
+		s.Resources[0].Attrs["former getters"] = 1
+		return s
+	}()), "and shop/waiter waits to put; all who have taken from it have ended"},
 	{"Q2", "who takes is busy", true, 20 * time.Second, 3, always(jobs("queue.Put", user(1, "get"))), "these did take: shop/other"},
 	{"Q2", "items are taken", false, 20 * time.Second, 9, seqs(func() *inspect.Snapshot { return jobs("queue.Put", user(1, "get")) }, 0), ""},
 	{"Q2", "producers have ended", true, 20 * time.Second, 4, func(n int) *inspect.Snapshot {

@@ -250,7 +250,11 @@ func (l *look) starvedQueue(r *Resource) {
 		if get > 0 {
 			k.Text += l.s.holders(r, modeGet, "; these did take: ")
 		} else if !unlisted(r, modeGet) {
-			k.Text += "; nobody who lives has ever taken from it"
+			if r.Attrs[attrFormerGetters] > 0 {
+				k.Text += "; all who have taken from it have ended"
+			} else {
+				k.Text += "; no task has taken from it so far"
+			}
 		}
 		l.suspect(k, &since)
 		return
