@@ -31,6 +31,8 @@ const (
 // a Get that waits has an item assigned to it as soon as there is one, and nobody overtakes it.
 //
 // Like asyncio's, a queue counts unfinished items: Put adds one, [Queue.TaskDone] takes one away, [Queue.Join] waits for none.
+//
+// The zero Queue is of no use, since a queue needs a capacity: its methods panic.
 type Queue[T any] struct {
 	resource
 	capacity int
