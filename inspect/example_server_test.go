@@ -109,7 +109,7 @@ func ExampleInspector_Handler() {
 	// Output: 200 shop
 }
 
-// A health check can look at what the inspector has found.
+// A health check can look at what the inspector has found. Warnings and hints are for people.
 func ExampleInspector_Findings() {
 	in, err := inspect.Serve(context.Background(), inspect.Options{NoSocket: true})
 	if err != nil {
@@ -117,11 +117,15 @@ func ExampleInspector_Findings() {
 		return
 	}
 	defer in.Close()
+	healthy := true
 	for _, f := range in.Findings() {
-		fmt.Println(f.Code, f.Text)
+		if f.Severity == "error" {
+			fmt.Println(f.Code, f.Text)
+			healthy = false
+		}
 	}
-	fmt.Println(len(in.Findings()), "findings")
-	// Output: 0 findings
+	fmt.Println("healthy:", healthy)
+	// Output: healthy: true
 }
 
 // The numbers can stand beside a program's others: expvar.Publish("braid", in.Vars()).
