@@ -77,7 +77,8 @@ func (f *Future[T]) bring(g *Group, v T, err error) {
 	for w := f.waiters.head; w != nil; w = w.next {
 		g.comeBack(w)
 	}
-	if te, failed := f.task.ownFailure(err); f.settleLocked(v, err) && failed { // a panic has been told already
+	te, failed := f.task.ownFailure(err) // a panic has been told already, and of Goexit its caller knows
+	if f.settleLocked(v, err) && failed && te.Err != ErrGoexit {
 		f.watch(record.Loss{Task: te.Task, Entry: f.task.entry})
 	}
 }

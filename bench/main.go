@@ -112,6 +112,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 
 	var rows []row
+	var failed []error
 	for _, b := range benchmarks() {
 		if !pattern.MatchString(b.name) {
 			continue
@@ -125,7 +126,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		more, err := b.run(ctx, c)
 		if err != nil {
 			fmt.Fprintln(progress)
-			return fmt.Errorf("%s: %w", b.name, err)
+			if failed = append(failed, fmt.Errorf("%s: %w", b.name, err)); ctx.Err() != nil {
+				break
+			}
+			continue // what the others say is worth having
 		}
 		fmt.Fprintf(progress, "%6.1f s\n", time.Since(start).Seconds())
 		rows = append(rows, more...)
@@ -133,10 +137,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	switch {
 	case *list:
 		return nil
-	case len(rows) == 0:
+	case len(rows) == 0 && failed == nil:
 		return fmt.Errorf("nothing is called %q; -list shows the names", *only)
+	case len(rows) == 0:
 	case *asJSON:
-		return newReport(c, rows).writeJSON(out)
+		failed = append(failed, newReport(c, rows).writeJSON(out))
+	default:
+		failed = append(failed, newReport(c, rows).writeTable(out))
 	}
-	return newReport(c, rows).writeTable(out)
+	return errors.Join(failed...)
 }

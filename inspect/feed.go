@@ -12,11 +12,15 @@ const (
 	feedBytes  = 4 << 20 // of their data
 )
 
+// firstEvents is how many there is room for at first. The ring grows with what happens: each collection of garbage reads all of it,
+// which a program with a small heap that nobody looks at would feel. feedEvents is a multiple of it by a power of two.
+const firstEvents = 64
+
 // feed keeps the last events for all that follow them. A follower has a place in it and no buffer of its own:
 // one that does not read costs nothing, and is told how much it has missed.
 type feed struct {
 	mu      sync.Mutex
-	events  []Event // a ring; the one with id n is at n % feedEvents
+	events  []Event // a ring; the one with id n is at n % len(events)
 	begin   uint64  // before the first one
 	first   uint64  // the oldest that is kept, if first <= last
 	last    uint64
@@ -29,7 +33,7 @@ type feed struct {
 // newFeed begins with an id that no earlier process has reached, so that whoever resumes from one of those is told to begin anew.
 func newFeed(now time.Time) *feed {
 	last := uint64(now.UnixMicro())
-	return &feed{events: make([]Event, feedEvents), begin: last, first: last + 1, last: last, changed: make(chan struct{})}
+	return &feed{events: make([]Event, firstEvents), begin: last, first: last + 1, last: last, changed: make(chan struct{})}
 }
 
 // publish adds an event. What v points to is not kept.
@@ -42,15 +46,30 @@ func (f *feed) publish(kind string, v any) {
 	defer f.mu.Unlock()
 	f.last++
 	for f.first < f.last && (f.last-f.first >= feedEvents || f.bytes+len(data) > feedBytes) {
-		old := &f.events[f.first%feedEvents]
+		old := f.at(f.first)
 		f.bytes -= len(old.Data)
 		*old = Event{}
 		f.first++
 	}
-	f.events[f.last%feedEvents] = Event{ID: f.last, Type: kind, Data: data}
+	if kept := f.last - f.first; kept == uint64(len(f.events)) {
+		f.grow()
+	}
+	*f.at(f.last) = Event{ID: f.last, Type: kind, Data: data}
 	f.bytes += len(data)
 	close(f.changed)
 	f.changed = make(chan struct{})
+}
+
+// at returns the place of the event with that id. mu is held.
+func (f *feed) at(id uint64) *Event { return &f.events[id%uint64(len(f.events))] }
+
+// grow makes room for twice as many events. mu is held.
+func (f *feed) grow() {
+	old := f.events
+	f.events = make([]Event, 2*len(old))
+	for _, e := range old {
+		*f.at(e.ID) = e
+	}
 }
 
 func (f *feed) seq() uint64 {
@@ -82,7 +101,7 @@ func (f *feed) after(id uint64, n int) batch {
 	}
 	for b.next < f.last && len(b.events) < n {
 		b.next++
-		b.events = append(b.events, f.events[b.next%feedEvents])
+		b.events = append(b.events, *f.at(b.next))
 	}
 	return b
 }

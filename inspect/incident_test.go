@@ -64,6 +64,7 @@ func TestIncident_unread(t *testing.T) {
 		stopped := submit("stopped", func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, context.Cause(ctx) })
 		stopped.Cancel(errDisk)
 		<-stopped.Done()
+		<-submit("left", func(context.Context) (int, error) { runtime.Goexit(); return 0, nil }).Done()
 		<-submit("dropped", fails).Done() // that it is done says nothing of why
 		return nil
 	}, braid.Name("unread"))
@@ -73,7 +74,7 @@ func TestIncident_unread(t *testing.T) {
 	if in.Error != "disk full" || in.Count < 1 || in.Site == 0 {
 		t.Errorf("%+v", in)
 	}
-	for _, name := range []string{"waited", "asked", "fine", "stopped"} {
+	for _, name := range []string{"waited", "asked", "fine", "stopped", "left"} {
 		noIncident(t, "unread/"+name)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/braid-go/braid"
 	"github.com/braid-go/braid/internal/record"
@@ -219,7 +220,7 @@ type Ended struct {
 // ends are the tasks that have ended.
 //
 // They are counted in several places, so that tasks on different processors do not fight for one.
-// Of those that succeeded at once only a part is noted.
+// Of those that succeeded at once, one for each tick of the clock and each shard is noted: all of a few, and some hundreds a second of many.
 var ends struct {
 	shards [8]endShard
 
@@ -231,6 +232,7 @@ var ends struct {
 
 type endShard struct {
 	outcome [8]atomic.Int64 // by braid.State
+	noted   atomic.Int64    // the tick in which one was noted last
 	_       [64]byte
 }
 
@@ -241,7 +243,6 @@ type endNote struct {
 }
 
 const (
-	noteOne  = 64   // of so many tasks that succeed at once
 	maxTimes = 4096 // durations kept
 )
 
@@ -249,10 +250,17 @@ var hearEnds = record.Ends{Count: countEnd, Note: noteEnd}
 
 // countEnd counts the end of a task, and says whether it is to be noted in full.
 func countEnd(started int64, state uint32) bool {
-	shard := &ends.shards[(started>>7)%int64(len(ends.shards))] // which are as good as random, and at hand
-	n := shard.outcome[state%8].Add(1)
-	return braid.State(state) != braid.Succeeded || n%noteOne == 0 ||
-		started < (record.Tick.Load()>>record.StampShift)*int64(time.Millisecond)-2*int64(attachedTick)
+	// Chosen by where the stack is: a goroutine that ends many tasks, as workers do, stays with one, and most of them have one to themselves.
+	var here byte
+	shard := &ends.shards[uintptr(unsafe.Pointer(&here))>>11%uintptr(len(ends.shards))] //nolint:gosec // an address is a number here
+	shard.outcome[state%8].Add(1)
+	tick := record.Tick.Load()
+	if braid.State(state) == braid.Succeeded && tick == shard.noted.Load() &&
+		started >= (tick>>record.StampShift)*int64(time.Millisecond)-2*int64(attachedTick) {
+		return false // short, and there is one of this moment already
+	}
+	shard.noted.Store(tick)
+	return true
 }
 
 func noteEnd(e record.End) {
