@@ -2,6 +2,7 @@ package braid
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -247,10 +248,49 @@ func (n *node) ending(l *link, above *record.Cancel) record.Cancel {
 	if above.Cause != nil && !n.detached {
 		return *above
 	}
-	if l.node == n && l.live && l.ctx.Err() != nil {
-		return record.Cancel{Cause: context.Cause(l.ctx), Record: l, Kind: originNames[byContext]}
+	if l.node == n && l.live {
+		if cause := l.over(); cause != nil {
+			return record.Cancel{Cause: cause, Record: l, Kind: originNames[byContext]}
+		}
 	}
 	return record.Cancel{}
+}
+
+// over returns why l's context has ended, or nil.
+//
+// It asks for the cause and not for Err: that of a standard context receives from its channel, and Go ends a process that does so
+// from outside of the synctest bubble in which the context was made.
+func (l *link) over() error {
+	p := &endProbe{Context: l.ctx}
+	switch cause := context.Cause(p); {
+	case p.standard && cause == errOpen:
+		return nil
+	case p.standard:
+		return cause
+	case l.up != nil && l.sched != nil:
+		return nil // Err may be that of a task, which only the task itself may ask for under the simulator
+	case l.ctx.Err() != nil:
+		return context.Cause(l.ctx)
+	default:
+		return nil
+	}
+}
+
+// endProbe is a context that says of itself only that it has ended, so that context.Cause looks for the cause of the standard context inside.
+type endProbe struct {
+	context.Context
+	standard bool // it ends with the standard context inside
+}
+
+var errOpen = errors.New("braid: the context has not ended")
+
+func (p *endProbe) Err() error { return errOpen }
+
+func (p *endProbe) Value(key any) any {
+	v := p.Context.Value(key)
+	inside, ok := v.(context.Context)
+	p.standard = ok && inside.Done() == p.Done()
+	return v
 }
 
 func (g *Group) describe(s *record.Scope) {
