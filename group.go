@@ -209,7 +209,7 @@ func (g *Group) GoWait(ctx context.Context, fn func(context.Context) error, opts
 // admit spawns h and waits until it has a slot.
 func (g *Group) admit(ctx context.Context, h *Handle) error {
 	w := newWaiter(ctx)
-	lender := g.lend(Current(ctx), w)
+	lender := g.lend(Current(ctx))
 	defer g.restore(ctx, lender)
 	defer w.release()
 	h.ask().admission = w

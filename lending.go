@@ -72,8 +72,8 @@ func (g *Group) around(me *Handle) *Handle {
 
 // lend gives up the slot of a task of g that is about to wait for something only g can bring, and returns that task:
 // it is me, or the task of g inside which me runs. It returns nil if there is none. restore takes the slot back.
-// w is the caller's place in line, if it has joined one: it may have been served meanwhile, and then nothing is lent.
-func (g *Group) lend(me *Handle, w *waiter) *Handle {
+// It comes before the caller joins a line: comeBack takes who stands in one for a wait that is counted.
+func (g *Group) lend(me *Handle) *Handle {
 	if g == nil || g.limit == 0 {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (g *Group) lend(me *Handle, w *waiter) *Handle {
 	}
 	g.node.mu.Lock()
 	l := g.lendings[me]
-	if w != nil && w.parker.Granted.Load() || l == nil && !me.node.slot {
+	if l == nil && !me.node.slot {
 		g.node.mu.Unlock()
 		return nil
 	}

@@ -76,7 +76,7 @@ func (p *Portal) Do(ctx context.Context, fn func(context.Context) error, opts ..
 	if g.limit > 0 || !h.node.inline {
 		h.fn = unlessDone(ctx, h.fn) // some time may pass
 	}
-	lender := g.lend(Current(ctx), nil) // for all of the call: fn needs the slot if me is in the same group
+	lender := g.lend(Current(ctx)) // for all of the call: fn needs the slot if me is in the same group
 	defer g.restore(ctx, lender)
 
 	t.below(ctx, g)

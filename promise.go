@@ -124,15 +124,21 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 		f.mu.Unlock()
 		return zero, ErrSelfDeadlock
 	}
-	w := newWaiter(ctx)
-	f.waiters.push(w)
 	f.mu.Unlock()
 	if f.task != nil {
 		g := f.task.group
-		lender := g.lend(me, w)
+		lender := g.lend(me)
 		defer g.restore(ctx, lender)
 	}
+	w := newWaiter(ctx)
 	defer w.release()
+	f.mu.Lock()
+	if f.settled {
+		f.mu.Unlock()
+		return f.read()
+	}
+	f.waiters.push(w)
+	f.mu.Unlock()
 	if err := w.wait(ctx, f.why(f, "future.Wait")); err != nil {
 		f.mu.Lock()
 		if !w.parker.Granted.Load() {

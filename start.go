@@ -56,7 +56,7 @@ func Start[T any](ctx context.Context, g *Group, fn func(ctx context.Context, re
 	for _, o := range opts {
 		o.applyTask(h)
 	}
-	lender := g.lend(Current(ctx), nil)
+	lender := g.lend(Current(ctx))
 	defer g.restore(ctx, lender)
 	g.start(h, mayQueue)
 

@@ -298,19 +298,18 @@ func (h *Handle) await(ctx context.Context) error {
 	if me == h {
 		return ErrSelfDeadlock
 	}
+	lender := h.group.lend(me)
+	defer h.group.restore(ctx, lender)
 	w := newWaiter(ctx)
+	defer w.release()
 	h.node.mu.Lock()
 	if h.State().Ended() {
 		h.node.mu.Unlock()
-		w.release()
 		return causeOf(ctx)
 	}
 	e := h.endingLocked()
 	e.waiters.push(w)
 	h.node.mu.Unlock()
-	lender := h.group.lend(me, w)
-	defer h.group.restore(ctx, lender)
-	defer w.release()
 
 	err := w.wait(ctx, &e.why)
 	if err != nil {
