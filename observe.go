@@ -278,6 +278,7 @@ type users struct {
 	last    *Handle
 	list    []*Handle // that have not ended, when it was last looked
 	ended   bool      // some have
+	renewed bool      // one came when all before it had ended
 	unknown bool
 }
 
@@ -298,6 +299,7 @@ func (u *users) add(ctx context.Context) {
 		return
 	}
 	u.forget()
+	u.renewed = u.renewed || u.ended && len(u.list) == 0
 	if len(u.list) == maxUsers {
 		*u = users{unknown: true}
 		return
@@ -338,6 +340,9 @@ func (u *users) observe(o *observed, mode string) {
 	u.forget()
 	if u.ended {
 		o.attr("former "+mode+"ters", 1)
+	}
+	if u.renewed {
+		o.attr("later "+mode+"ters", 1)
 	}
 	if u.last != nil && u.last.over() {
 		u.last = nil

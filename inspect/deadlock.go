@@ -295,6 +295,7 @@ const (
 
 	attrFormerPutters = "former putters"
 	attrFormerGetters = "former getters"
+	attrLaterPutters  = "later putters"
 )
 
 // hasPermits says that r is a lock, or something else whose holders give back what they took.

@@ -214,6 +214,8 @@ var commonCases = []ruleCase{
 		}
 		return jobs("queue.Get")
 	}, "all who put into it have ended without shutting it down"},
+	{"Q2", "producers have ended before anybody looked", true, 20 * time.Second, 4, always(putters("former putters")), "all who put into it have ended without shutting it down"},
+	{"Q2", "producers come and go", false, 20 * time.Second, 9, always(putters("former putters", "later putters")), ""},
 	{"Q2", "an idle consumer", false, 20 * time.Second, 9, always(jobs("queue.Get", user(1, "put"))), ""},
 	{"Q2", "nobody has put so far", false, 20 * time.Second, 9, always(jobs("queue.Get")), ""},
 	{"Q2", "a producer that has not begun", false, 20 * time.Second, 9, func(n int) *inspect.Snapshot {
@@ -255,6 +257,15 @@ var commonCases = []ruleCase{
 	}, "2000 tasks a second are cancelled; of those that are left, most because of: stop"},
 	{"C1", "once", false, time.Second, 2, func(n int) *inspect.Snapshot { s := program(); s.Counters.Cancelled = int64(n) * 2000; return s }, ""},
 	{"C1", "some", false, time.Second, 5, func(n int) *inspect.Snapshot { s := program(); s.Counters.Cancelled = int64(n) * 900; return s }, ""},
+}
+
+// putters is a queue without producers, of which those that there were have left these marks.
+func putters(marks ...string) *inspect.Snapshot {
+	s := jobs("queue.Get")
+	for _, m := range marks {
+		s.Resources[0].Attrs[m] = 1
+	}
+	return s
 }
 
 func starved(slots int) *inspect.Snapshot {

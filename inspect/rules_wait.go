@@ -260,9 +260,11 @@ func (l *look) starvedQueue(r *Resource) {
 		return
 	}
 	t, ok := l.first(r, opGet)
-	if !ok || t == nil || put > 0 || !mem.hadPut || unlisted(r, modePut) || r.Attrs["producers"] > 0 {
-		return // somebody may come to put; a consumer that waits for work is as it should be
+	hadPut := mem.hadPut || r.Attrs[attrFormerPutters] > 0
+	if !ok || t == nil || put > 0 || !hadPut || unlisted(r, modePut) || r.Attrs["producers"] > 0 || r.Attrs[attrLaterPutters] > 0 {
+		return // somebody may come to put, as others have; a consumer that waits for work is as it should be
 	}
+	k.Confidence = Hint // a first one may come as well
 	since := l.m.tasks[t.ID].since
 	if t.Wait == nil || t.Wait.Resource != r.ID || l.stuck[t.ID] || since.IsZero() || l.at.Sub(since) <= limit || l.at.Sub(mem.changed) <= limit {
 		return
