@@ -17,7 +17,7 @@ func init() { //nolint:gochecknoinits // with record.On, and before any task can
 // Kinds of incident.
 const (
 	IncidentUnread    = string(record.Unread)    // a future failed, and was collected before anybody had read why
-	IncidentAbandoned = string(record.Abandoned) // a function failed whose caller had left; see braid.Abandon and braid.AbandonOnCancel
+	IncidentAbandoned = string(record.Abandoned) // a function failed whose caller had left; see braid.Abandon, braid.AbandonOnCancel and braid.Start
 	IncidentLeft      = string(record.Left)      // a task failed after its Run had returned; see braid.Grace
 	IncidentRefused   = "refused"                // a task was not started, because its group was cancelled already
 )

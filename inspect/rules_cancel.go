@@ -92,6 +92,30 @@ func (l *look) shielded(t *Task) bool {
 	return sc != nil && (sc.Deadline == nil || sc.Deadline.After(l.at))
 }
 
+// shieldedBelow reports whether t is below a Shield in root that still has time.
+func (l *look) shieldedBelow(root uint64, t *Task) bool {
+	id := t.Parent
+	for range maxPath {
+		if id == root || id == 0 {
+			break
+		}
+		sc := l.s.Scope(id)
+		switch {
+		case sc != nil && sc.Kind == ScopeShield:
+			return sc.Deadline == nil || sc.Deadline.After(l.at)
+		case sc != nil:
+			id = sc.above()
+		default:
+			up := l.s.Task(id)
+			if up == nil {
+				return false
+			}
+			id = up.Parent
+		}
+	}
+	return false
+}
+
 // shield returns the innermost Shield that t is in, or nil.
 func (s *Snapshot) shield(t *Task) (found *Scope) {
 	id := t.ID
@@ -124,7 +148,7 @@ func (l *look) shutdown() {
 	late := make(map[uint64]time.Time)
 	for i := range l.s.Scopes {
 		sc := &l.s.Scopes[i]
-		if sc.Cancel == nil || sc.Kind != ScopeGroup || sc.Live == 0 {
+		if sc.Cancel == nil || sc.Kind != ScopeGroup || sc.Live == 0 || sc.Closed { // of what its Run has left behind, L1 speaks
 			continue
 		}
 		// Without a time of its own, it was cancelled at the latest when the first of its tasks was seen to be.
@@ -142,7 +166,7 @@ func (l *look) shutdown() {
 		}
 	}
 	for i := range l.s.Tasks {
-		if t := &l.s.Tasks[i]; t.Cancel != nil && (t.Parent == 0 || t.Cancel.Kind == "call" && !l.shielded(t)) {
+		if t := &l.s.Tasks[i]; t.Cancel != nil && (t.Parent == 0 || t.Cancel.Kind == "call") {
 			if since, ok := cancelled(t.Cancel, l.m.tasks[t.ID].cancelled); ok {
 				late[t.ID] = since
 			}
@@ -154,17 +178,23 @@ func (l *look) shutdown() {
 	roots := l.s.cancelRoots()
 	left := make(map[uint64][]int32)
 	total := make(map[uint64]int)
+	hangs := make(map[uint64]bool)
 	for i := range l.s.Tasks {
-		if root := roots.above(l.s.Tasks[i].ID); root != 0 {
-			if _, ok := late[root]; ok {
-				total[root]++
-				if !l.s.waitsForOwn(&l.s.Tasks[i]) {
-					left[root] = append(left[root], int32(i))
-				}
-			}
+		t := &l.s.Tasks[i]
+		root := roots.above(t.ID)
+		if _, ok := late[root]; !ok {
+			continue
+		}
+		total[root]++
+		if !l.s.waitsForOwn(t) {
+			left[root] = append(left[root], int32(i))
+			hangs[root] = hangs[root] || !l.shielded(t) && !l.shieldedBelow(root, t)
 		}
 	}
 	for root, tasks := range left {
+		if t := l.s.Task(root); t != nil && t.Parent != 0 && !hangs[root] {
+			continue // it cleans up, within the time that it has for that
+		}
 		since := late[root]
 		k := suspicion{}
 		k.Code = "S1"

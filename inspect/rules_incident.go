@@ -58,7 +58,7 @@ func (l *look) unseen(in *Incident, sub Subject) {
 		k.Hint = "Wait for the future that Submit or a promise has given, or handle the error where it comes up."
 	case IncidentAbandoned:
 		k.Text += " has failed after its caller had left it"
-		k.Hint = "That is what Abandon is for. If the error matters, handle it in the function."
+		k.Hint = "Its caller's ctx had ended, so there was nobody to give the error to. If it matters, handle it in the function."
 	case IncidentLeft:
 		k.Text += " has failed after its Run had given up on it"
 		k.Hint = "Let it end within the Grace; until then the error is a part of what Run returns."

@@ -61,6 +61,16 @@ func alone(kind string) *inspect.Snapshot {
 	return s
 }
 
+// shielding is alone of a task that waits for one of its own, which cleans up in a Shield until then.
+func shielding(until *time.Time) *inspect.Snapshot {
+	s := alone("call")
+	s.Tasks[1].Wait = &inspect.Wait{Op: "run.Join", Scope: 60}
+	s.Scopes = append(s.Scopes, inspect.Scope{ID: 60, Parent: firstTask, Owner: firstTask, Kind: inspect.ScopeGroup, Live: 1, Cancel: s.Tasks[1].Cancel},
+		inspect.Scope{ID: 61, Parent: 62, Owner: 62, Kind: inspect.ScopeShield, Deadline: until}, inspect.Scope{ID: 63, Parent: 61, Owner: 62, Kind: inspect.ScopeGroup, Live: 1})
+	s.Tasks = append(s.Tasks, inspect.Task{ID: 62, Parent: 60, Owner: firstTask, Name: "cleanup", State: inspect.StateActive, Cancel: s.Tasks[1].Cancel})
+	return s
+}
+
 func jobs(wait string, users ...inspect.Hold) *inspect.Snapshot {
 	r := inspect.Resource{Kind: "queue", Name: "jobs", Capacity: 1, InUse: 1, Holders: users, Attrs: map[string]int64{"accepted": 5}}
 	if wait == "queue.Get" {
@@ -236,6 +246,9 @@ var commonCases = []ruleCase{
 	{"S1", "a task does not end", true, 3 * time.Second, 3, always(cancelled("call", nil)), "shop was cancelled 6s ago and has not ended; 1 task is left: shop/deaf is active"},
 	{"S1", "a task that was cancelled alone", true, 3 * time.Second, 3, always(alone("call")), "shop/deaf was cancelled 6s ago and has not ended; 1 task is left: shop/deaf is active"},
 	{"S1", "a task whose time is over", false, 3 * time.Second, 3, always(alone("deadline")), ""},
+	{"S1", "its task cleans up in a shield", false, 3 * time.Second, 3, always(shielding(ago(-time.Hour))), ""},
+	{"S1", "the time of the shield is over", true, 3 * time.Second, 3, always(shielding(ago(time.Second))), "2 tasks are left: shop/deaf/cleanup is active"},
+	{"S1", "its Run has given up on it", false, 3 * time.Second, 3, always(func() *inspect.Snapshot { s := cancelled("call", nil); s.Scopes[0].Closed = true; return s }()), ""},
 	{"S1", "it was a moment ago", false, 3 * time.Second, 2, always(cancelled("call", nil)), ""},
 	{"S1", "nobody asked", false, 3 * time.Second, 9, always(program(inspect.Task{})), ""},
 	{"S1", "everything is over", false, 3 * time.Second, 9, func(n int) *inspect.Snapshot {
