@@ -49,6 +49,7 @@ type Group struct {
 	lendings  map[*Handle]*lending // of the tasks that have lent their slot; see lending.go
 	returning []*lending           // those of them that are to have it back next, ahead of queued
 
+	portal       bool          // code that has no task may start some here
 	told         bool          // Run has its result: what fails now is in none
 	own          *cancellation // set if the group cancelled itself
 	errs         []error

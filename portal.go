@@ -17,6 +17,9 @@ func NewPortal(g *Group) *Portal {
 	if g == nil {
 		panic("braid: NewPortal(nil): a portal needs the group into which it leads")
 	}
+	g.node.mu.Lock()
+	g.portal = true
+	g.node.mu.Unlock()
 	return &Portal{group: g}
 }
 

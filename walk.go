@@ -297,7 +297,7 @@ func (g *Group) describe(s *record.Scope) {
 	g.node.mu.Lock()
 	defer g.node.mu.Unlock()
 	s.Name, s.Limit, s.Queued, s.Live, s.Body, s.Grace = g.name, g.limit, g.nqueued, g.live, g.body, g.grace
-	s.Closed = g.closed
+	s.Closed, s.Portal = g.closed, g.portal
 	s.Failures = len(g.errs) + len(g.panics)
 	if g.limit > 0 {
 		s.Running = g.running

@@ -142,7 +142,7 @@ func (c *collector) wait(t *record.Task) *Wait {
 func (c *collector) Scope(s *record.Scope) {
 	c.s.Scopes = append(c.s.Scopes, Scope{
 		ID: s.ID, Parent: s.Parent, Owner: s.Owner, Kind: s.Kind, Name: beginning(s.Name),
-		Limit: s.Limit, Running: s.Running, Queued: s.Queued, Live: s.Live, Body: s.Body, Closed: s.Closed, Failures: s.Failures,
+		Limit: s.Limit, Running: s.Running, Queued: s.Queued, Live: s.Live, Body: s.Body, Closed: s.Closed, Portal: s.Portal, Failures: s.Failures,
 		GraceUS: s.Grace.Microseconds(), Deadline: pointer(s.Deadline), Cancel: c.cancel(s.ID, &s.Cancel),
 	})
 	if s.Parked || s.Kind != ScopeGroup {

@@ -181,6 +181,7 @@ func (v *reduction) deadlocks(confidence string, certain *reduction) []Deadlock 
 	if v.left == 0 {
 		return nil
 	}
+	v.open = v.s.open()
 	g := v.graph()
 	knots := g.knots()
 	owner := make(map[int32]int, v.left) // node: 1 + the deadlock because of which it waits
@@ -291,7 +292,7 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 	case pool:
 		d.Kind = DeadlockPool
 	}
-	if d.grounds = g.grounds(d.core); v.left < len(v.s.Tasks) && g.others(d) {
+	if d.grounds = g.grounds(d.core); (v.left < len(v.s.Tasks) || v.open) && g.others(d) {
 		d.Confidence = Likely
 	}
 	d.Text = strings.Join(words, "; ")
@@ -301,6 +302,11 @@ func (g *waitGraph) describe(d *Deadlock, all []int32) {
 	if more := d.Size - len(cycle); more > 0 {
 		d.Text += ". " + plural64(int64(more), "more task waits", "more tasks wait") + " because of it"
 	}
+}
+
+// open reports whether there is a Portal through which new tasks may come.
+func (s *Snapshot) open() bool {
+	return slices.ContainsFunc(s.Scopes, func(sc Scope) bool { return sc.Portal && !sc.Closed && sc.Cancel == nil })
 }
 
 // grounds returns the tasks on which it rests that those of the core cannot go on: all that they wait for, near or far.
@@ -329,7 +335,7 @@ func (g *waitGraph) grounds(core []int32) []int32 {
 	return tasks
 }
 
-// others reports whether a task that can go on might help those of d, for all that is known: by using a queue that it has not used so far,
+// others reports whether a task that can go on, or a new one, might help those of d, for all that is known: by using a queue that it has not used so far,
 // or by giving back permits of a semaphore that it did not take. If that is to be expected rather than not, d is weak.
 func (g *waitGraph) others(d *Deadlock) (might bool) {
 	v := g.v

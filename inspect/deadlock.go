@@ -89,6 +89,7 @@ type reduction struct {
 	ix    *index
 	timed bool // a wait that ends by itself, or was cancelled, does end
 
+	open   bool // there is a Portal through which new tasks may come
 	relied bool // and without that some tasks might not be able to go on
 
 	able []bool

@@ -61,6 +61,17 @@ func TestDeadlocks(t *testing.T) {
 			s.Tasks = append(s.Tasks, inspect.Task{ID: 99, Name: "other", State: inspect.StateActive})
 			return s
 		}(), "cycle", "likely", 6, ""},
+		{"others may come through a portal", func() *inspect.Snapshot { s := five(); s.Scopes[0].Portal = true; return s }(), "cycle", "likely", 6, ""},
+		{"no more through a portal that is closed", func() *inspect.Snapshot {
+			s := five()
+			s.Scopes[0].Portal, s.Scopes[0].Closed = true, true
+			return s
+		}(), "cycle", "certain", 6, ""},
+		{"a portal to the holders of locks", func() *inspect.Snapshot {
+			s := lockBoth(waits("mutex.Lock", 2), waits("mutex.Lock", 1))
+			s.Scopes[0].Portal = true
+			return s
+		}(), "cycle", "certain", 3, ""},
 		{"permits that it holds itself", with(program(inspect.Task{Name: "greedy", Wait: &inspect.Wait{Op: "semaphore.Acquire", Resource: 1, Amount: 2}}),
 			inspect.Resource{Kind: "semaphore", Name: "s", Capacity: 2, InUse: 1, Holders: []inspect.Hold{held(0, 1)}}), "self", "certain", 2, "2 of semaphore s"},
 		{"waits for the task that it runs in", program(inspect.Task{Name: "child", Wait: &inspect.Wait{Op: "task.Wait", Task: mainTask}}), "self", "certain", 2, "waits for the end of shop"},

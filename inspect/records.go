@@ -57,6 +57,7 @@ type Scope struct {
 	Live     int        `json:"live,omitempty"`    // members that have not ended, the body of Run included
 	Body     bool       `json:"body,omitempty"`    // the body of Run has not returned
 	Closed   bool       `json:"closed,omitempty"`  // Run has
+	Portal   bool       `json:"portal,omitempty"`  // code that has no task may start some in it; see braid.Portal
 	Deadline *time.Time `json:"deadline,omitempty"`
 	GraceUS  int64      `json:"grace_us,omitempty"` // see braid.Grace
 	Failures int        `json:"failures,omitempty"` // so far

@@ -223,6 +223,57 @@ func TestMonitor_idleIsNoDeadlock(t *testing.T) {
 	}
 }
 
+// The same where all tasks wait, and work comes through a portal from code that has no task.
+func TestMonitor_idleBehindAPortal(t *testing.T) {
+	jobs, answers := braid.NewQueue[int](1), braid.NewQueue[int](1)
+	jobs.SetName("jobs behind a portal")
+	answers.SetName("answers behind a portal")
+	pass := func(from, to *braid.Queue[int]) func(context.Context) error {
+		return func(ctx context.Context) error {
+			for {
+				n, err := from.Get(ctx)
+				if err == nil && n > 0 {
+					err = to.Put(ctx, n-1)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	defer inspecting(true, false, false)()
+	var found []Finding
+	m, at := monitor(t, Rules{}), time.Now()
+	idle := closedWhen(func() bool { return jobs.Statistics().Getting == 1 && answers.Statistics().Getting == 1 })
+	looked := make(chan struct{})
+	go func() {
+		defer close(looked)
+		<-idle
+		for range 3 {
+			at = at.Add(time.Second)
+			found = deadlockCodes(m.Update(Take(), at))
+		}
+	}()
+	_ = braid.Run(t.Context(), func(_ context.Context, g *braid.Group) error {
+		portal := braid.NewPortal(g)
+		g.Go(pass(jobs, answers))
+		g.Go(func(ctx context.Context) error {
+			if err := jobs.Put(ctx, 2); err != nil {
+				return err
+			}
+			return pass(answers, jobs)(ctx)
+		})
+		go func() { // ends all of it when it has been looked at
+			<-looked
+			_ = portal.Do(context.Background(), func(context.Context) error { g.Cancel(nil); return nil })
+		}()
+		return nil
+	}, braid.Name("behind a portal"))
+	if len(found) > 0 {
+		t.Errorf("found %+v", found)
+	}
+}
+
 // A lock is held while an item is waited for, and who has put before waits for the lock. As long as tasks come, put and end, another may come.
 func TestMonitor_tasksThatComeAndGo(t *testing.T) {
 	var m braid.Mutex

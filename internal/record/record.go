@@ -119,6 +119,7 @@ type Scope struct {
 	Live                   int
 	Body                   bool
 	Closed                 bool // its Run has returned
+	Portal                 bool // code that has no task may start some in it
 	Deadline               time.Time
 	Grace                  time.Duration
 	Failures               int
