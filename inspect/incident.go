@@ -22,7 +22,8 @@ const (
 	IncidentRefused   = "refused"                // a task was not started, because its group was cancelled already
 )
 
-// Incident is what happened in a moment, to tasks that are in no snapshot. Those of one kind and one site are one incident, with a count.
+// Incident is what happened in a moment, to tasks that are in no snapshot. Those of one kind and one site are one incident, with a count;
+// so are those of promises whose names are alike but for numbers.
 type Incident struct {
 	Kind  string    `json:"kind"`
 	Site  uint64    `json:"site,omitempty"`  // of the task's function; 0 for a promise
@@ -47,7 +48,7 @@ type incidentList struct {
 type incidentKey struct {
 	kind  string
 	entry uintptr
-	name  string // of what has no entry
+	name  string // of what has no entry; numbers in it do not matter
 }
 
 type incident struct {
@@ -86,7 +87,7 @@ func (l *incidentList) lost(loss record.Loss) {
 	}
 	key := incidentKey{kind: string(loss.How), entry: loss.Entry}
 	if key.entry == 0 {
-		key.name = loss.Task
+		key.name = starred(beginning(loss.Task))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

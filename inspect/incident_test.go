@@ -184,6 +184,30 @@ func TestIncident_promise(t *testing.T) {
 	noIncident(t, "heard")
 }
 
+// A program that names its promises by numbers has one incident of them, and one finding, and not as many as are kept.
+func TestIncident_numberedPromises(t *testing.T) {
+	m, err := inspect.NewMonitor(inspect.Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		func() {
+			p := &braid.Promise[int]{}
+			p.SetName(fmt.Sprintf("numbered %d", i))
+			p.Reject(errDisk)
+		}()
+	}
+	for begun := time.Now(); untilIncident(t, inspect.IncidentUnread, "numbered").Count%3 != 0; { // the test may run several times
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("they are not one incident")
+		}
+	}
+	found := slices.DeleteFunc(m.Update(inspect.Take(), time.Now()), func(f inspect.Finding) bool { return f.Subjects[0].Name != "numbered *" })
+	if len(found) != 1 || found[0].Code != "L4" || !strings.Contains(found[0].Text, " such failures have come") {
+		t.Errorf("found %+v", found)
+	}
+}
+
 // What fails when its caller has left it is told; what ends because it was cancelled is not.
 func TestIncident_abandoned(t *testing.T) {
 	type function = func(context.Context) (int, error)

@@ -27,7 +27,7 @@ func (l *look) incidents() {
 		if in.Last.After(l.at.Add(anotherClock)) {
 			continue
 		}
-		sub := Subject{Kind: ofSite, Name: cmp.Or(in.Task, "a promise without a name")}
+		sub := Subject{Kind: ofSite, Name: cmp.Or(starred(in.Task), "a promise without a name")}
 		if in.Site != 0 {
 			sub = l.site(in.Site)
 		}
@@ -47,7 +47,7 @@ func (l *look) unseen(in *Incident, sub Subject) {
 	}
 	k := suspicion{key: in.Kind}
 	if in.Site == 0 {
-		k.key += " " + in.Task
+		k.key += " " + sub.Name
 	}
 	k.Code = "L4"
 	k.Subjects = []Subject{sub}
