@@ -252,13 +252,13 @@ func (s *Snapshot) inside(root uint64) []bool {
 	}
 	ix := s.lookup()
 	found, seen := make([]bool, len(s.Tasks)), make([]bool, len(ix.up))
-	var todo []int32
+	var pending []int32
 	if n := ix.node(root); n >= 0 {
-		todo = append(todo, n)
+		pending = append(pending, n)
 	}
-	for len(todo) > 0 {
-		n := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	for len(pending) > 0 {
+		n := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
 		if seen[n] { // a file may lead in a circle
 			continue
 		}
@@ -267,7 +267,7 @@ func (s *Snapshot) inside(root uint64) []bool {
 			found[i] = true
 		}
 		for c := ix.first[n]; c >= 0; c = ix.next[c] {
-			todo = append(todo, c)
+			pending = append(pending, c)
 		}
 	}
 	return found
