@@ -225,15 +225,7 @@ func redactStacks(st *Stacks, redact func(string) string) (err error) {
 			err = fmt.Errorf("inspect: Options.Redact panicked: %v", v)
 		}
 	}()
-	known := make(map[string]string)
-	change := func(text string) string {
-		to, ok := known[text]
-		if !ok && text != "" {
-			to = redact(text)
-			known[text] = to
-		}
-		return to
-	}
+	change := eachOnce(redact)
 	for i := range st.Items {
 		g := &st.Items[i]
 		if g.Path != "" && g.Path == g.Labels[labelTask] { // of a task that the snapshot does not have

@@ -1,19 +1,22 @@
 package inspect
 
+// eachOnce returns redact for one snapshot or answer: each text is changed once, and what is empty stays so.
+func eachOnce(redact func(string) string) func(string) string {
+	known := map[string]string{"": ""}
+	return func(text string) string {
+		to, ok := known[text]
+		if !ok {
+			to = redact(text)
+			known[text] = to
+		}
+		return to
+	}
+}
+
 // redactSnapshot changes all names and texts in s that come from the program. Each text is changed once.
 func redactSnapshot(s *Snapshot, redact func(string) string) {
-	known := make(map[string]string)
-	change := func(text *string) {
-		if *text == "" {
-			return
-		}
-		to, ok := known[*text]
-		if !ok {
-			to = redact(*text)
-			known[*text] = to
-		}
-		*text = to
-	}
+	to := eachOnce(redact)
+	change := func(text *string) { *text = to(*text) }
 	seen := make(map[*Cancel]bool) // records may share one
 	cancel := func(c *Cancel) {
 		if c == nil || seen[c] {

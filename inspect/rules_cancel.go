@@ -89,8 +89,11 @@ func (s *Snapshot) waitsForOwn(t *Task) bool { return t.Wait != nil && t.Wait.Op
 // shielded reports whether a Shield of t still has time.
 func (l *look) shielded(t *Task) bool {
 	sc := l.s.shield(t)
-	return sc != nil && (sc.Deadline == nil || sc.Deadline.After(l.at))
+	return sc != nil && l.lasts(sc)
 }
+
+// lasts reports whether a Shield still has time.
+func (l *look) lasts(sc *Scope) bool { return sc.Deadline == nil || sc.Deadline.After(l.at) }
 
 // shieldedBelow reports whether t is below a Shield in root that still has time.
 func (l *look) shieldedBelow(root uint64, t *Task) bool {
@@ -102,7 +105,7 @@ func (l *look) shieldedBelow(root uint64, t *Task) bool {
 		sc := l.s.Scope(id)
 		switch {
 		case sc != nil && sc.Kind == ScopeShield:
-			return sc.Deadline == nil || sc.Deadline.After(l.at)
+			return l.lasts(sc)
 		case sc != nil:
 			id = sc.above()
 		default:
